@@ -1,0 +1,150 @@
+//! What an operator does to a label: declared by the operator, carried out by the worker.
+//!
+//! A *data axis* is an axis of a value along which each index still is one protected row of a dataset. A value is
+//! *plain* if it is a linear map of a dataset's own columns (or, with no data axis, the same constant everywhere).
+
+use crate::Shape;
+
+/// Which axes of a value still are protected data rows.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Axes {
+    /// Neither: an aggregate, or no protected data at all.
+    None,
+    /// Each row is a data row.
+    Rows,
+    /// Each column is a data row.
+    Columns,
+    /// Both are.
+    Both,
+    /// Data rows are mixed in a way that no rule describes: never released, whatever is done to it.
+    Entangled,
+}
+
+impl Axes {
+    /// From one flag per axis.
+    pub const fn of(rows: bool, columns: bool) -> Self {
+        match (rows, columns) {
+            (false, false) => Self::None,
+            (true, false) => Self::Rows,
+            (false, true) => Self::Columns,
+            (true, true) => Self::Both,
+        }
+    }
+
+    /// Whether rows are data rows. Entangled counts as both.
+    pub const fn rows(self) -> bool {
+        matches!(self, Self::Rows | Self::Both | Self::Entangled)
+    }
+
+    /// Whether columns are data rows. Entangled counts as both.
+    pub const fn columns(self) -> bool {
+        matches!(self, Self::Columns | Self::Both | Self::Entangled)
+    }
+
+    /// The axes of the transpose.
+    pub const fn transposed(self) -> Self {
+        match self {
+            Self::Rows => Self::Columns,
+            Self::Columns => Self::Rows,
+            same => same,
+        }
+    }
+
+    /// The axes of a cell-by-cell combination.
+    #[must_use]
+    pub const fn join(self, other: Self) -> Self {
+        if matches!(self, Self::Entangled) || matches!(other, Self::Entangled) {
+            return Self::Entangled;
+        }
+        Self::of(self.rows() || other.rows(), self.columns() || other.columns())
+    }
+}
+
+/// What an effect rule may know of an input. Values without protected data have no data axes.
+#[derive(Clone, Copy, Debug)]
+pub struct Facet {
+    /// The input's shape.
+    pub shape: Shape,
+    /// Its data axes.
+    pub axes: Axes,
+    /// Whether it is plain.
+    pub plain: bool,
+}
+
+impl Facet {
+    /// Whether it varies along data rows it is combined with, by values that a tenant could have chosen or shaped:
+    /// then it must be measured as a weight.
+    pub fn weighs(&self) -> bool {
+        !self.plain
+    }
+}
+
+/// How the rows behind a result's cells are measured. The result's support is never more than that of any input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Nothing new: the weakest support of the inputs.
+    Inherit,
+    /// Plain rows summed over: as many contributors as rows, all parts together.
+    Count,
+    /// The result still has data rows but is not plain: each of its series along the data axis is measured,
+    /// and the listed inputs as weights.
+    Cells(Vec<usize>),
+    /// Plain rows summed over with weights: the listed inputs are measured along their contracted axis.
+    Weights(Vec<usize>),
+    /// Sums over data rows where no factor is plain: the terms behind each cell, and the listed inputs as weights.
+    Terms(Vec<usize>),
+}
+
+/// Which data rows a result keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// All that its inputs have.
+    All,
+    /// Those from `start` to `end` (exclusive) of its only input.
+    Range(u64, u64),
+    /// Some of its only input, each at most once.
+    Some,
+    /// The rows of all inputs, one after another; they must be different rows.
+    Concatenated,
+}
+
+/// What an operator does to the labels of its inputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effect {
+    /// The result's data axes.
+    pub axes: Axes,
+    /// Whether the result is plain.
+    pub plain: bool,
+    /// Whether cells are values of single rows (a minimum, a maximum).
+    pub extreme: bool,
+    /// How its support is measured.
+    pub measure: Measure,
+    /// Which data rows it keeps.
+    pub selection: Selection,
+}
+
+impl Effect {
+    /// The effect with these axes, all rows kept, nothing measured.
+    pub fn keeping(axes: Axes, plain: bool) -> Self {
+        Self { axes, plain, extreme: false, measure: Measure::Inherit, selection: Selection::All }
+    }
+
+    /// The strictest: never released while it holds protected data.
+    pub fn entangled() -> Self {
+        Self::keeping(Axes::Entangled, false)
+    }
+
+    /// The same, measured like this.
+    #[must_use]
+    pub fn measured(mut self, measure: Measure) -> Self {
+        self.measure = measure;
+        self
+    }
+
+    /// The same, with this selection of rows.
+    #[must_use]
+    pub fn selecting(mut self, selection: Selection) -> Self {
+        self.selection = selection;
+        self
+    }
+}

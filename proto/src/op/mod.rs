@@ -1,0 +1,169 @@
+//! The operators, by family: meaning, arity, shape rule, label rule, canonical bytes.
+
+mod aggregate;
+mod create;
+mod elementwise;
+mod matmul;
+mod reorg;
+mod slice;
+
+pub use aggregate::{AggregateFunction, AggregateOp, Axis};
+pub use create::{Compare, CompareOp, CreateOp, Distribution, Fill, Filter, Literal, Rand, Read};
+pub use elementwise::{Binary, BinaryFunction, ElementwiseOp, Scalar, Ternary, Unary};
+pub use matmul::MatmulOp;
+pub use reorg::ReorgOp;
+pub use slice::SliceOp;
+
+use crate::{Canonical, Effect, Error, Facet, Result, Shape, wire};
+
+/// A pure function of values.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// Values out of nothing, or out of a dataset.
+    Create(CreateOp),
+    /// Cell by cell.
+    Elementwise(ElementwiseOp),
+    /// Reductions.
+    Aggregate(AggregateOp),
+    /// Products.
+    Matmul(MatmulOp),
+    /// The same cells at other places.
+    Reorg(ReorgOp),
+    /// Some of the cells.
+    Slice(SliceOp),
+}
+
+/// How many inputs an operator takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arity {
+    /// Just so many.
+    Exactly(usize),
+    /// `fixed` ones, then one or more groups of `group` inputs, one group per part.
+    Groups {
+        /// Inputs before the groups.
+        fixed: usize,
+        /// Inputs per part.
+        group: usize,
+    },
+}
+
+impl Op {
+    /// The name that users see: the family's, then the operator's.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Create(op) => op.name(),
+            Self::Elementwise(op) => op.name(),
+            Self::Aggregate(op) => op.name(),
+            Self::Matmul(op) => op.name(),
+            Self::Reorg(op) => op.name(),
+            Self::Slice(op) => op.name(),
+        }
+    }
+
+    /// How many inputs it takes.
+    pub fn arity(&self) -> Arity {
+        match self {
+            Self::Create(_) => Arity::Exactly(0),
+            Self::Elementwise(op) => op.arity(),
+            Self::Aggregate(op) => op.arity(),
+            Self::Matmul(op) => op.arity(),
+            Self::Reorg(op) => op.arity(),
+            Self::Slice(_) => Arity::Exactly(1),
+        }
+    }
+
+    /// Checks a number of inputs.
+    ///
+    /// # Errors
+    /// `Invalid`, saying how many would be right.
+    pub fn check_arity(&self, inputs: usize) -> Result<()> {
+        let (fits, right) = match self.arity() {
+            Arity::Exactly(n) => (inputs == n, format!("{n}")),
+            Arity::Groups { fixed, group } => (
+                inputs > fixed && (inputs - fixed).is_multiple_of(group),
+                format!("{fixed} + {group} for each of one or more parts"),
+            ),
+        };
+        if fits { Ok(()) } else { Err(Error::invalid(format!("{} takes {right} inputs, not {inputs}", self.name()))) }
+    }
+
+    /// The shape of the result.
+    ///
+    /// # Errors
+    /// `Invalid` if the inputs' shapes do not fit, naming them; also for `Read`, whose shape only the data knows.
+    pub fn shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        self.check_arity(inputs.len())?;
+        let shape = match self {
+            Self::Create(op) => op.shape(),
+            Self::Elementwise(op) => op.shape(inputs),
+            Self::Aggregate(op) => op.shape(inputs),
+            Self::Matmul(op) => op.shape(inputs),
+            Self::Reorg(op) => op.shape(inputs),
+            Self::Slice(op) => op.shape(inputs[0]),
+        }?;
+        shape.bytes()?;
+        Ok(shape)
+    }
+
+    /// What it does to the labels of its inputs, whose shapes fit.
+    pub fn effect(&self, inputs: &[Facet]) -> Effect {
+        if inputs.iter().any(|input| input.axes == crate::Axes::Entangled) {
+            return Effect::entangled();
+        }
+        match self {
+            Self::Create(op) => op.effect(),
+            Self::Elementwise(op) => op.effect(inputs),
+            Self::Aggregate(op) => op.effect(inputs),
+            Self::Matmul(op) => op.effect(inputs),
+            Self::Reorg(op) => op.effect(inputs),
+            Self::Slice(op) => op.effect(inputs[0]),
+        }
+    }
+
+    pub(crate) fn write_canonical(&self, out: &mut Canonical) {
+        match self {
+            Self::Create(op) => op.write_canonical(out.tag(1)),
+            Self::Elementwise(op) => op.write_canonical(out.tag(2)),
+            Self::Aggregate(op) => op.write_canonical(out.tag(3)),
+            Self::Matmul(op) => op.write_canonical(out.tag(4)),
+            Self::Reorg(op) => op.write_canonical(out.tag(5)),
+            Self::Slice(op) => op.write_canonical(out.tag(6)),
+        }
+    }
+}
+
+/// The error for an operator of a newer protocol, or none at all.
+fn unknown(family: &str) -> Error {
+    Error::invalid(format!("the {family} operator is missing or unknown to this worker; Describe gives its version"))
+}
+
+impl TryFrom<wire::Op> for Op {
+    type Error = Error;
+
+    fn try_from(op: wire::Op) -> Result<Self> {
+        use wire::op::Family;
+        Ok(match op.family.ok_or_else(|| unknown("(no family)"))? {
+            Family::Create(op) => Self::Create(op.try_into()?),
+            Family::Elementwise(op) => Self::Elementwise(op.try_into()?),
+            Family::Aggregate(op) => Self::Aggregate(op.try_into()?),
+            Family::Matmul(op) => Self::Matmul(op.try_into()?),
+            Family::Reorg(op) => Self::Reorg(op.try_into()?),
+            Family::Slice(op) => Self::Slice(op.try_into()?),
+        })
+    }
+}
+
+impl From<Op> for wire::Op {
+    fn from(op: Op) -> Self {
+        use wire::op::Family;
+        let family = match op {
+            Op::Create(op) => Family::Create(op.into()),
+            Op::Elementwise(op) => Family::Elementwise(op.into()),
+            Op::Aggregate(op) => Family::Aggregate(op.into()),
+            Op::Matmul(op) => Family::Matmul(op.into()),
+            Op::Reorg(op) => Family::Reorg(op.into()),
+            Op::Slice(op) => Family::Slice(op.into()),
+        };
+        Self { family: Some(family) }
+    }
+}
