@@ -115,27 +115,29 @@ impl Layout {
         parts: impl IntoIterator<Item = (S, u64)>,
         across: u64,
     ) -> Result<Self> {
+        let (sites, extents): (Vec<S>, Vec<u64>) = parts.into_iter().unzip();
+        let mut sites: Vec<Option<S>> = sites.into_iter().map(Some).collect();
         let mut start = 0_u64;
-        let (mut full, mut empty) = (Vec::new(), None);
-        for (site, extent) in parts {
-            let end = start
-                .checked_add(extent)
-                .ok_or_else(|| Error::plan(format!("the {cut} parts together have more {cut}s than can be counted")))?;
-            let part = Part { site: site.into(), range: start..end };
-            if extent > 0 {
-                full.push(part);
-            } else {
-                empty.get_or_insert(Part { site: part.site, range: 0..0 });
-            }
+        let mut full = Vec::new();
+        for part in Self::kept(&extents) {
+            let end = start.checked_add(extents[part]);
+            let end = end.ok_or_else(|| Error::plan(format!("there are more {cut}s than can be counted")))?;
+            full.extend(sites[part].take().map(|site| Part { site: site.into(), range: start..end }));
             start = end;
-        }
-        if full.is_empty() {
-            full.extend(empty);
         }
         if full.is_empty() {
             return Err(Error::plan("a layout needs at least one part"));
         }
         Ok(Self { cut, across, parts: full.into() })
+    }
+
+    /// Which of so many parts a layout keeps: the ones that are not empty; if all are, the first.
+    pub(crate) fn kept(extents: &[u64]) -> Vec<usize> {
+        let mut kept: Vec<usize> = (0..extents.len()).filter(|&part| extents[part] > 0).collect();
+        if kept.is_empty() && !extents.is_empty() {
+            kept.push(0);
+        }
+        kept
     }
 
     /// The shape of the whole.

@@ -1,1 +1,72 @@
-//! x
+//! Federated linear algebra over data that may not move.
+//!
+//! Data owners run workers next to their files; a [`Federation`] connects to them, and a [`FedMatrix`] is one matrix
+//! over many sites, with NumPy's operators. What an operator gives stays at the sites, or is a [`Pending`] result:
+//! to await one sends everything that is queued, to all sites in parallel, in one round trip. What may leave a site is
+//! decided there; a refusal is an error that says why.
+//!
+//! ```no_run
+//! use fondaco::{Axis, Federation, Site, algorithms::LinearRegression, column};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> fondaco::Result<()> {
+//! let fed = Federation::connect([
+//!     Site::parse("fondaco://TOKEN@127.0.0.1:7171")?.named("ewr"),
+//!     Site::parse("fondaco://TOKEN@127.0.0.1:7172")?.named("jfk"),
+//! ])
+//! .await?;
+//!
+//! // One row part per site; the rows stay where they are.
+//! let flights = fed.read("flights").columns(["distance", "air_time"]).filter(column("air_time").gt(0)).await?;
+//! let (distance, air_time) = (flights.slice(.., 0..1)?, flights.slice(.., 1..2)?);
+//!
+//! // Planned now, computed together in one round trip.
+//! let mean = flights.mean(Axis::Columns)?;
+//! let std = flights.std(Axis::Columns, 1)?;
+//! println!("{} ± {}", mean.await?, std.await?);
+//!
+//! let model = LinearRegression::default().fit(&distance, &air_time).await?;
+//! println!("{} minutes per mile, R² {:.3}", model.coef, model.score(&distance, &air_time).await?);
+//! println!("{}", fed.stats());
+//! fed.close().await
+//! # }
+//! ```
+
+pub mod algorithms;
+mod combine;
+mod connection;
+mod dataset;
+mod error;
+mod federation;
+mod filter;
+mod layout;
+mod matrix;
+mod operand;
+mod pending;
+mod perform;
+mod plan;
+mod queue;
+mod read;
+mod retry;
+mod session;
+mod site;
+pub mod solve;
+mod stats;
+mod transfer;
+
+pub use fondaco_proto::{
+    ErrorCode, Op, Shape,
+    op::{self, AggregateFunction, BinaryFunction, Distribution, Filter, Unary},
+};
+
+pub use dataset::{Column, Dataset, Limits, Privacy};
+pub use error::{Error, Result};
+pub use federation::Federation;
+pub use filter::{FilterColumn, Value, all_of, any_of, column, not};
+pub use layout::{Cut, Layout, Part};
+pub use matrix::{Axis, FedMatrix};
+pub use operand::Operand;
+pub use pending::{Outcome, Pending};
+pub use read::Read;
+pub use site::Site;
+pub use stats::{SiteStats, Stats};

@@ -4,11 +4,8 @@ use bytes::Bytes;
 
 use crate::{Canonical, Error, Result, Shape, tile_rows, wire};
 
-/// Bytes of a chunk; only the last of a value may be shorter.
+/// Bytes of a chunk that this project sends; a receiver takes any number of whole doubles.
 pub const CHUNK_BYTES: usize = 256 * 1024;
-
-/// Why a header was refused.
-pub type HeaderError = Error;
 
 /// A whole small matrix, column-major.
 #[derive(Clone, PartialEq)]

@@ -14,7 +14,7 @@ pub mod op;
 mod shape;
 mod vocabulary;
 
-pub use block::{Block, CHUNK_BYTES, HeaderError, MatrixHeader, doubles_from_le, doubles_to_le};
+pub use block::{Block, CHUNK_BYTES, MatrixHeader, doubles_from_le, doubles_to_le};
 pub use canonical::Canonical;
 pub use effect::{Axes, Effect, Facet, Measure, Selection};
 pub use error::{Error, ErrorCode, ErrorKind, Result};

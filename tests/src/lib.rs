@@ -1,1 +1,3 @@
-//! x
+//! What the integration tests and the fuzz targets share.
+
+pub mod fuzz;

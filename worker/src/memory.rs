@@ -281,7 +281,8 @@ mod tests {
         drop(memory.buffer(1 << 13).unwrap());
         assert_eq!(memory.lock().idle_bytes, 1 << 16);
         memory.trim(Instant::now() + POOL_IDLE_MAX + Duration::from_secs(1));
-        assert_eq!((memory.lock().idle_bytes, memory.lock().reserved), (0, 0));
+        let state = memory.lock();
+        assert_eq!((state.idle_bytes, state.reserved), (0, 0));
     }
 
     #[test]

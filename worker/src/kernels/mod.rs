@@ -1,27 +1,95 @@
-//! stub
-use crate::{cancel::Cancel, matrix::Matrix, memory::Memory};
-use fondaco_proto::*;
+//! The operators' kernels, by family: pure functions of values.
+//!
+//! Work is cut into units and partial results are merged in an order that follow from shapes alone, so that results are
+//! bit-identical whatever the number of threads.
+
 use std::sync::Arc;
-/// x
+
+use fondaco_proto::{Error, Op, Result, Shape, op::CreateOp};
+use rayon::prelude::*;
+
+use crate::{cancel::Cancel, matrix::Matrix, memory::Memory};
+
+mod aggregate;
+mod blas;
+mod create;
+mod elementwise;
+mod materialise;
+mod matmul;
+mod reorg;
+mod simd;
+mod slice;
+#[cfg(test)]
+pub(crate) mod testing;
+mod view;
+
+pub use blas::{core_name as blas_core_name, single_threaded as single_threaded_blas};
+pub use materialise::untransposed;
+
+/// What a kernel runs with.
+#[derive(Clone, Copy)]
 pub struct Context<'a> {
-    /// x
+    /// Where results and accumulators are reserved.
     pub memory: &'a Arc<Memory>,
-    /// x
+    /// Looked at before each tile.
     pub cancel: &'a Cancel,
-    /// x
+    /// Whether the caller is on the rayon pool that the work is to be spread over; otherwise it stays on this thread.
     pub parallel: bool,
 }
-/// x
-pub fn run(_op: &Op, _inputs: &[Matrix], _cx: &Context<'_>) -> Result<Matrix> {
-    Err(Error::internal("x"))
+
+impl Context<'_> {
+    /// The results of `f` over `items`, in their order; stops at an error or when cancelled.
+    pub(crate) fn map<T, R>(&self, items: Vec<T>, f: impl Fn(T) -> Result<R> + Send + Sync) -> Result<Vec<R>>
+    where
+        T: Send,
+        R: Send,
+    {
+        let checked = |item| {
+            self.cancel.check()?;
+            f(item)
+        };
+        if self.parallel && items.len() > 1 {
+            items.into_par_iter().map(checked).collect()
+        } else {
+            items.into_iter().map(checked).collect()
+        }
+    }
+
+    /// Runs `f` over `items`, in any order; stops at an error or when cancelled.
+    pub(crate) fn each<T: Send>(&self, items: Vec<T>, f: impl Fn(T) -> Result<()> + Send + Sync) -> Result<()> {
+        self.map(items, f).map(drop)
+    }
 }
-/// x
-pub fn cost(_op: &Op, _i: &[Shape], _o: Shape) -> u64 {
-    0
+
+/// The value of an operator; the shapes of its inputs must fit. `Read` is not computed but read, elsewhere.
+///
+/// # Errors
+/// `Invalid` if the inputs' shapes do not fit, `Limit` if the memory does not suffice, `Cancelled` if asked to stop.
+pub fn run(op: &Op, inputs: &[Matrix], cx: &Context<'_>) -> Result<Matrix> {
+    cx.cancel.check()?;
+    if let Op::Create(CreateOp::Read(_)) = op {
+        return Err(Error::internal("a read is not a kernel"));
+    }
+    let shapes: Vec<Shape> = inputs.iter().map(Matrix::shape).collect();
+    let shape = op.shape(&shapes)?;
+    match op {
+        Op::Create(op) => create::run(op, cx),
+        Op::Elementwise(op) => elementwise::run(op, inputs, shape, cx),
+        Op::Aggregate(op) => aggregate::run(op, inputs, shape, cx),
+        Op::Matmul(op) => matmul::run(*op, inputs, cx),
+        Op::Reorg(op) => reorg::run(*op, inputs, cx),
+        Op::Slice(op) => slice::run(op, &inputs[0], cx),
+    }
 }
-/// x
-pub fn untransposed(m: &Matrix, _cx: &Context<'_>) -> Result<Matrix> {
-    Ok(m.clone())
+
+/// Roughly how many scalar operations a kernel does: enough to decide whether to spread it over threads.
+pub fn cost(op: &Op, inputs: &[Shape], output: Shape) -> u64 {
+    match op {
+        Op::Matmul(op) => matmul::cost(*op, inputs, output),
+        // What only touches each cell once or twice.
+        Op::Create(_) | Op::Elementwise(_) | Op::Aggregate(_) | Op::Reorg(_) | Op::Slice(_) => {
+            let cells = |shape: &Shape| shape.rows.saturating_mul(shape.columns);
+            inputs.iter().map(cells).fold(cells(&output), u64::saturating_add)
+        }
+    }
 }
-/// x
-pub fn single_threaded_blas() {}

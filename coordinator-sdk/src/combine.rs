@@ -1,0 +1,173 @@
+//! What the coordinator does with the sites' partial results: pure functions of them, in layout order.
+
+use ndarray::{Array2, ArrayView1, ShapeBuilder, Zip, s};
+
+use crate::layout::Cut;
+
+/// How partial results become one. All parts have the same shape, but for `Concat`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Combine {
+    /// The sum, compensated.
+    Sum,
+    /// The compensated sum over so many values.
+    Mean(u64),
+    /// The smallest; NaN wins, as in NumPy.
+    Min,
+    /// The largest; NaN wins, as in NumPy.
+    Max,
+    /// Three rows: count, mean, M2.
+    Moments,
+    /// Variances from parts of three rows: count, mean, M2.
+    Variance {
+        /// Delta degrees of freedom.
+        ddof: u32,
+        /// Standard deviations instead.
+        root: bool,
+    },
+    /// One below the other (`Rows`), or side by side (`Columns`).
+    Concat(Cut),
+}
+
+impl Combine {
+    /// The combination; at least one part.
+    pub fn apply(self, mut parts: Vec<Array2<f64>>) -> Array2<f64> {
+        match self {
+            Self::Sum => sum(parts),
+            Self::Mean(count) => sum(parts) / count as f64,
+            Self::Min => fold(parts, |a, b| if b < a || b.is_nan() { b } else { a }),
+            Self::Max => fold(parts, |a, b| if b > a || b.is_nan() { b } else { a }),
+            Self::Moments => moments(parts),
+            Self::Variance { ddof, root } => {
+                let merged = moments(parts);
+                let mut variance = merged.slice(s![2..3, ..]).to_owned();
+                Zip::from(variance.row_mut(0)).and(merged.row(0)).for_each(|m2, &count| {
+                    *m2 /= (count - f64::from(ddof)).max(0.0);
+                    if root {
+                        *m2 = m2.sqrt();
+                    }
+                });
+                variance
+            }
+            Self::Concat(_) if parts.len() == 1 => parts.remove(0),
+            Self::Concat(cut) => concat(cut, parts),
+        }
+    }
+}
+
+fn fold(parts: Vec<Array2<f64>>, choose: impl Fn(f64, f64) -> f64) -> Array2<f64> {
+    let mut parts = parts.into_iter();
+    let mut result = parts.next().unwrap_or_default();
+    for part in parts {
+        // A NaN that was already chosen stays: no comparison with it holds.
+        Zip::from(&mut result).and(&part).for_each(|a, &b| *a = choose(*a, b));
+    }
+    result
+}
+
+/// Neumaier's compensated sum, cell by cell, in layout order (Neumaier 1974, "Rundungsfehleranalyse einiger
+/// Verfahren zur Summation endlicher Summen").
+fn sum(parts: Vec<Array2<f64>>) -> Array2<f64> {
+    let mut parts = parts.into_iter();
+    let mut sums = parts.next().unwrap_or_default();
+    let mut lost = Array2::<f64>::zeros(sums.raw_dim().set_f(!sums.is_standard_layout()));
+    for part in parts {
+        Zip::from(&mut sums).and(&mut lost).and(&part).for_each(|sum, lost, &x| {
+            let next = *sum + x;
+            *lost += if sum.abs() >= x.abs() { (*sum - next) + x } else { (x - next) + *sum };
+            *sum = next;
+        });
+    }
+    Zip::from(&mut sums).and(&lost).for_each(|sum, &lost| {
+        // Infinities lose nothing; their differences are NaN.
+        if sum.is_finite() {
+            *sum += lost;
+        }
+    });
+    sums
+}
+
+/// Merges (count, mean, M2) in layout order (Chan, Golub & LeVeque 1979, "Updating formulae and a pairwise algorithm
+/// for computing sample variances").
+fn moments(parts: Vec<Array2<f64>>) -> Array2<f64> {
+    let mut parts = parts.into_iter();
+    let mut merged = parts.next().unwrap_or_default();
+    for part in parts {
+        for (mut a, b) in merged.columns_mut().into_iter().zip(part.columns()) {
+            let next = merge(a.view(), b);
+            a.iter_mut().zip(next).for_each(|(a, next)| *a = next);
+        }
+    }
+    merged
+}
+
+fn merge(a: ArrayView1<f64>, b: ArrayView1<f64>) -> [f64; 3] {
+    if b[0] == 0.0 {
+        return [a[0], a[1], a[2]];
+    }
+    if a[0] == 0.0 {
+        return [b[0], b[1], b[2]];
+    }
+    let count = a[0] + b[0];
+    let delta = b[1] - a[1];
+    let share = b[0] / count;
+    [count, a[1] + delta * share, a[2] + b[2] + delta * delta * a[0] * share]
+}
+
+/// All parts in one array, column-major, as they come from the sites; each part is freed once it is copied.
+fn concat(cut: Cut, parts: Vec<Array2<f64>>) -> Array2<f64> {
+    let along = |part: &Array2<f64>| if cut == Cut::Rows { part.nrows() } else { part.ncols() };
+    let total: usize = parts.iter().map(along).sum();
+    let Some(first) = parts.first() else { return Array2::default((0, 0)) };
+    let shape = if cut == Cut::Rows { (total, first.ncols()) } else { (first.nrows(), total) };
+    let mut whole = Array2::zeros(shape.f());
+    let mut start = 0;
+    for part in parts {
+        let end = start + along(&part);
+        match cut {
+            Cut::Rows => whole.slice_mut(s![start..end, ..]).assign(&part),
+            Cut::Columns => whole.slice_mut(s![.., start..end]).assign(&part),
+        }
+        start = end;
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn sums_are_compensated_and_infinities_kept() {
+        let parts = vec![array![[1e100, f64::INFINITY]], array![[1.0, 1.0]], array![[-1e100, 2.0]]];
+        assert_eq!(Combine::Sum.apply(parts), array![[1.0, f64::INFINITY]]);
+        assert_eq!(Combine::Mean(4).apply(vec![array![[6.0]], array![[2.0]]]), array![[2.0]]);
+    }
+
+    #[test]
+    fn variances_merge_far_from_zero() {
+        let part = |count: f64, mean: f64, m2: f64| array![[count], [1e9 + mean], [m2]];
+        let parts = vec![part(2.0, 5.5, 4.5), array![[0.0], [f64::NAN], [0.0]], part(2.0, 14.5, 4.5)];
+        let variance = |ddof, root| Combine::Variance { ddof, root }.apply(parts.clone());
+        assert_eq!(variance(1, false), array![[30.0]]);
+        assert_eq!(variance(0, true), array![[22.5_f64.sqrt()]]);
+        assert!(Combine::Variance { ddof: 2, root: false }.apply(vec![part(1.0, 0.0, 0.0)])[[0, 0]].is_nan());
+    }
+
+    #[test]
+    fn nan_is_the_extreme_wherever_it_is() {
+        for combine in [Combine::Min, Combine::Max] {
+            assert!(combine.apply(vec![array![[f64::NAN]], array![[1.0]]])[[0, 0]].is_nan());
+            assert!(combine.apply(vec![array![[1.0]], array![[f64::NAN]]])[[0, 0]].is_nan());
+        }
+        assert_eq!(Combine::Max.apply(vec![array![[1.0, 5.0]], array![[2.0, 3.0]]]), array![[2.0, 5.0]]);
+    }
+
+    #[test]
+    fn parts_are_put_together_in_order() {
+        let parts = vec![array![[1.0, 2.0]], array![[3.0, 4.0]]];
+        assert_eq!(Combine::Concat(Cut::Rows).apply(parts.clone()), array![[1.0, 2.0], [3.0, 4.0]]);
+        assert_eq!(Combine::Concat(Cut::Columns).apply(parts), array![[1.0, 2.0, 3.0, 4.0]]);
+    }
+}

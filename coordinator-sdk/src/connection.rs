@@ -1,0 +1,318 @@
+//! One worker, over gRPC: the only file that knows the messages of the wire.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use fondaco_proto::{
+    CoordinatorId, Instruction, MatrixHeader, PROTOCOL_VERSION, ProgramId, Shape, VarId,
+    wire::{self, exec_response::Part, federated_worker_client::FederatedWorkerClient, put_request},
+};
+use tonic::{
+    Request, Streaming,
+    metadata::{Ascii, MetadataValue},
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
+};
+
+use crate::{
+    Error, Result,
+    dataset::{Column, Dataset, Limits, Privacy},
+    queue::Fetch,
+    retry::{Failure, Retries, cause},
+    site::Site,
+    stats::Counters,
+    transfer::{Incoming, Upload},
+};
+
+const WINDOW_BYTES: u32 = 16 * 1024 * 1024;
+const FRAME_BYTES_MAX: u32 = 1024 * 1024;
+const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A worker that is gone is noticed within these two, also while nothing is sent.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(2);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A connection to one site, with the scope that it opened there.
+pub(crate) struct Connection {
+    pub name: Arc<str>,
+    pub datasets: Vec<Dataset>,
+    pub limits: Limits,
+    pub lease: Duration,
+    pub counters: Counters,
+    url: String,
+    client: FederatedWorkerClient<Channel>,
+    authorization: MetadataValue<Ascii>,
+    scope: wire::ScopeRef,
+}
+
+/// What a worker says of one instruction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Receipt {
+    pub shape: Shape,
+}
+
+/// The answer to a program that has committed.
+pub(crate) struct Answer {
+    /// One per instruction; of a drop, without a meaning.
+    pub receipts: Vec<Receipt>,
+    /// Why values were not released, or not received; those before it were.
+    pub refused: Option<Error>,
+}
+
+impl Connection {
+    /// Connects, and opens a scope.
+    pub async fn open(site: Site, coordinator: CoordinatorId) -> Result<Self> {
+        let mut authorization: MetadataValue<Ascii> = format!("Bearer {}", site.token).parse().map_err(|_| {
+            Error::Config(format!("site {}: the token has characters that a header cannot hold", site.name))
+        })?;
+        authorization.set_sensitive(true);
+        let unreachable = |reason| Error::Unreachable { site: site.name.clone(), url: site.url.clone(), reason };
+        let channel = endpoint(&site)?.connect().await.map_err(|error| unreachable(cause(&error)))?;
+        let client = FederatedWorkerClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
+        let mut connection = Self {
+            name: site.name.as_str().into(),
+            datasets: Vec::new(),
+            limits: Limits::default(),
+            lease: Duration::ZERO,
+            counters: Counters::default(),
+            url: site.url,
+            client,
+            authorization,
+            scope: wire::ScopeRef { coordinator_id: coordinator.to_bytes(), epoch: 0 },
+        };
+        let described = connection.describe().await?;
+        if described.protocol_version != PROTOCOL_VERSION {
+            return Err(connection.unexpected(format!(
+                "protocol version {}, while this SDK speaks {PROTOCOL_VERSION}: update the older one",
+                described.protocol_version
+            )));
+        }
+        connection.scope.epoch = described.epoch;
+        connection.lease = Duration::from_secs(described.lease_s);
+        connection.limits = described.limits.map(Into::into).unwrap_or_default();
+        connection.datasets = described.datasets.into_iter().map(Into::into).collect();
+        Ok(connection)
+    }
+
+    /// Renews the scope's lease.
+    pub async fn renew(&self) -> Result<()> {
+        self.describe().await.map(drop)
+    }
+
+    /// Clears variables or, if none are named, the whole scope.
+    pub async fn clear(&self, variables: &[VarId]) -> Result<()> {
+        let variables: Vec<u64> = variables.iter().map(|variable| variable.0).collect();
+        let message = wire::ClearRequest { scope: Some(self.scope.clone()), variables };
+        let answer = self.client.clone().clear(self.request(message)).await;
+        answer.map(drop).map_err(|status| self.error(Failure::of(&status)))
+    }
+
+    /// Uploads a matrix to a variable, in chunks.
+    pub async fn put(&self, variable: VarId, upload: &Upload) -> Result<()> {
+        let mut retries = Retries::new();
+        let mut again = false;
+        loop {
+            let header = wire::PutHeader {
+                scope: Some(self.scope.clone()),
+                output: variable.0,
+                matrix: Some(MatrixHeader::new(upload.shape()).into()),
+            };
+            let chunks = upload.clone().chunks();
+            let chunks = chunks.map(|(offset, data)| put_request::Part::Chunk(wire::Chunk { offset, data }));
+            let parts = std::iter::once(put_request::Part::Header(header)).chain(chunks);
+            let messages = tokio_stream::iter(parts.map(|part| wire::PutRequest { part: Some(part) }));
+            let failure = match self.client.clone().put(self.request(messages)).await {
+                Ok(answer) => {
+                    self.counters.round_trips.fetch_add(1, Relaxed);
+                    self.counters.bytes_sent.fetch_add(upload.bytes(), Relaxed);
+                    self.receipts(answer.into_inner().receipt.into_iter().collect());
+                    return Ok(());
+                }
+                Err(status) => Failure::of(&status),
+            };
+            // The answer to an upload that had arrived was lost.
+            if again && matches!(&failure, Failure::Refused(e) if e.code() == fondaco_proto::ErrorCode::AlreadyBound) {
+                return Ok(());
+            }
+            let Some(pause) = retries.after(&failure) else { return Err(self.error(failure)) };
+            again = true;
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Runs a program and receives what it releases, in order. An error means that nothing of it is bound, as far as
+    /// can be known; a refused release is part of the answer. `sent`: bytes of values that go with it, for the statistics.
+    pub async fn exec(&self, instructions: Vec<Instruction>, sent: u64, fetches: &[Arc<Fetch>]) -> Result<Answer> {
+        let message = wire::ExecRequest {
+            scope: Some(self.scope.clone()),
+            program_id: ProgramId::new().0.to_vec(),
+            instructions: instructions.into_iter().map(Into::into).collect(),
+            fetch: fetches.iter().map(|fetch| fetch.variable.id.0).collect(),
+        };
+        let mut retries = Retries::new();
+        loop {
+            let mut receipts = None;
+            let failure = match self.client.clone().exec(self.request(message.clone())).await {
+                Ok(stream) => self.receive(stream.into_inner(), &mut receipts, fetches).await.err(),
+                Err(status) => Some(Failure::of(&status)),
+            };
+            let pause = failure.as_ref().and_then(|failure| retries.after(failure));
+            if let Some(pause) = pause {
+                tracing::debug!(site = %self.name, ?failure, "the program is sent again");
+                tokio::time::sleep(pause).await;
+                continue;
+            }
+            let refused = failure.map(|failure| self.error(failure));
+            let Some(receipts) = receipts else {
+                return Err(refused.unwrap_or_else(|| self.unexpected("no receipts".to_owned())));
+            };
+            self.counters.round_trips.fetch_add(1, Relaxed);
+            self.counters.bytes_sent.fetch_add(sent, Relaxed);
+            if receipts.len() != message.instructions.len() {
+                let reason = format!("{} receipts for {} instructions", receipts.len(), message.instructions.len());
+                return Err(self.unexpected(reason));
+            }
+            return Ok(Answer { receipts: self.receipts(receipts), refused });
+        }
+    }
+
+    /// The messages of one answer: receipts, then each value.
+    async fn receive(
+        &self,
+        mut stream: Streaming<wire::ExecResponse>,
+        receipts: &mut Option<Vec<wire::Receipt>>,
+        fetches: &[Arc<Fetch>],
+    ) -> Result<(), Failure> {
+        let mut waiting = fetches.iter();
+        let mut incoming: Option<(&Arc<Fetch>, Incoming)> = None;
+        let finish = |incoming: Option<(&Arc<Fetch>, Incoming)>| {
+            let Some((fetch, incoming)) = incoming else { return Ok(()) };
+            self.counters.bytes_received.fetch_add(8 * fetch.shape.rows * fetch.shape.columns, Relaxed);
+            incoming.finish().map(|value| fetch.deliver(Ok(value))).map_err(Failure::Unexpected)
+        };
+        while let Some(message) = stream.message().await.map_err(|status| Failure::of(&status))? {
+            match message.part {
+                Some(Part::Receipts(answer)) => *receipts = Some(answer.receipts),
+                Some(Part::Value(header)) => {
+                    finish(incoming.take())?;
+                    let fetch = waiting.next().filter(|fetch| fetch.variable.id.0 == header.variable);
+                    let fetch = fetch.ok_or_else(|| Failure::Unexpected(format!("variable {}", header.variable)))?;
+                    let matrix = header.matrix.unwrap_or_default();
+                    let matrix = MatrixHeader::try_from(matrix).map_err(|e| Failure::Unexpected(e.to_string()))?;
+                    incoming = Some((fetch, Incoming::new(matrix, fetch.shape).map_err(Failure::Unexpected)?));
+                }
+                Some(Part::Chunk(chunk)) => {
+                    let (_, incoming) =
+                        incoming.as_mut().ok_or_else(|| Failure::Unexpected("a chunk of no value".to_owned()))?;
+                    incoming.push(chunk.offset, &chunk.data).map_err(Failure::Unexpected)?;
+                }
+                None => return Err(Failure::Unexpected("an empty message, or one of a newer protocol".to_owned())),
+            }
+        }
+        finish(incoming)?;
+        match waiting.next() {
+            Some(fetch) => Err(Failure::Unexpected(format!("no value for {}", fetch.variable.id))),
+            None => Ok(()),
+        }
+    }
+
+    async fn describe(&self) -> Result<wire::DescribeResponse> {
+        let message =
+            wire::DescribeRequest { coordinator_id: self.scope.coordinator_id.clone(), epoch: self.scope.epoch };
+        let answer = self.client.clone().describe(self.request(message)).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| self.error(Failure::of(&status)))
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.metadata_mut().insert("authorization", self.authorization.clone());
+        request
+    }
+
+    /// Counts what the receipts say. A drop's receipt has no shape.
+    fn receipts(&self, receipts: Vec<wire::Receipt>) -> Vec<Receipt> {
+        for receipt in receipts.iter().filter(|receipt| receipt.shape.is_some()) {
+            self.counters.instructions.fetch_add(1, Relaxed);
+            self.counters.hits.fetch_add(u64::from(receipt.hit), Relaxed);
+            self.counters.compute_ns.fetch_add(receipt.compute_ns, Relaxed);
+        }
+        receipts.into_iter().map(|receipt| Receipt { shape: receipt.shape.unwrap_or_default().into() }).collect()
+    }
+
+    fn error(&self, failure: Failure) -> Error {
+        match failure {
+            Failure::Refused(error) => Error::Site { site: self.name.to_string(), error },
+            Failure::Broken(reason) => {
+                Error::Unreachable { site: self.name.to_string(), url: self.url.clone(), reason }
+            }
+            Failure::Unexpected(reason) => self.unexpected(reason),
+        }
+    }
+
+    /// The error for an answer that was not asked for.
+    pub fn unexpected(&self, reason: String) -> Error {
+        Error::Protocol { site: self.name.to_string(), reason }
+    }
+}
+
+fn endpoint(site: &Site) -> Result<Endpoint> {
+    let wrong = |error: tonic::transport::Error| Error::Config(format!("site {}: {}", site.name, cause(&error)));
+    let uri = site.uri()?;
+    let secure = uri.scheme_str() == Some("https");
+    let mut endpoint = Endpoint::from(uri)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .http2_adaptive_window(false)
+        .max_frame_size(FRAME_BYTES_MAX)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .keep_alive_while_idle(true);
+    match (secure, &site.ca_pem) {
+        (false, _) => {}
+        (true, Some(pem)) => {
+            let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem));
+            endpoint = endpoint.tls_config(tls).map_err(wrong)?;
+        }
+        (true, None) => {
+            let message = "https needs the authority that signed the worker's certificate: give ca_pem";
+            return Err(Error::Config(format!("site {}: {message}", site.name)));
+        }
+    }
+    Ok(endpoint)
+}
+
+impl From<wire::Limits> for Limits {
+    fn from(limits: wire::Limits) -> Self {
+        Self {
+            message_bytes_max: limits.message_bytes_max,
+            program_instructions_max: limits.program_instructions_max,
+            cells_max: limits.cells_max,
+            inline_bytes_max: limits.inline_bytes_max,
+            tenant_bytes_max: limits.tenant_bytes_max,
+            release_rows_min: limits.release_rows_min,
+        }
+    }
+}
+
+impl From<wire::DatasetInfo> for Dataset {
+    fn from(info: wire::DatasetInfo) -> Self {
+        let privacy = match info.privacy() {
+            wire::Privacy::Public => Privacy::Public,
+            wire::Privacy::Aggregate => Privacy::Aggregate,
+            // What is not known is taken as the strictest.
+            wire::Privacy::Private | wire::Privacy::Unspecified => Privacy::Private,
+        };
+        let column =
+            |column: wire::ColumnInfo| Column { name: column.name, type_name: column.r#type, numeric: column.numeric };
+        Self {
+            name: info.name,
+            privacy,
+            extremes: info.extremes,
+            version: info.version,
+            columns: info.columns.into_iter().map(column).collect(),
+        }
+    }
+}

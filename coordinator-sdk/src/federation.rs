@@ -1,0 +1,203 @@
+//! A coordinator's connection to its sites.
+
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
+
+use fondaco_proto::{
+    CoordinatorId, Op, Shape,
+    op::{CreateOp, Distribution, Fill, Rand},
+};
+use ndarray::Array2;
+use tokio::{runtime::Handle, task::JoinSet};
+
+use crate::{
+    Dataset, Error, FedMatrix, Limits, Operand, Pending, Result, Site, Stats,
+    connection::Connection,
+    layout::{Cut, Layout},
+    perform::{carry_out, perform},
+    plan::scatter,
+    read::Read,
+    session::Session,
+};
+
+/// A coordinator's connection to its sites, with a scope of variables at each. Dropped, it clears its scopes in the
+/// background; [`Federation::close`] waits for that.
+pub struct Federation {
+    session: Arc<Session>,
+    renewal: tokio::task::JoinHandle<()>,
+}
+
+impl fmt::Debug for Federation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Federation of {}", self.sites().join(", "))
+    }
+}
+
+impl Federation {
+    /// Connects to all sites in parallel, under one coordinator ID. Must be called within a tokio runtime, which then
+    /// renews the leases in the background.
+    ///
+    /// # Errors
+    /// That of the first site that cannot be used, by name: `Config`, `Unreachable`, or the worker's own.
+    pub async fn connect(sites: impl IntoIterator<Item = Site>) -> Result<Self> {
+        let sites: Vec<Site> = sites.into_iter().collect();
+        let mut names = HashSet::new();
+        if let Some(site) = sites.iter().find(|site| !names.insert(&site.name)) {
+            return Err(Error::Config(format!("two sites are named {}; give each its own name", site.name)));
+        }
+        if sites.is_empty() {
+            return Err(Error::Config("a federation needs at least one site".to_owned()));
+        }
+        let coordinator = CoordinatorId::new();
+        let mut opening = JoinSet::new();
+        for (index, site) in sites.into_iter().enumerate() {
+            opening.spawn(async move { (index, Connection::open(site, coordinator).await) });
+        }
+        let mut opened = opening.join_all().await;
+        opened.sort_by_key(|(index, _)| *index);
+        let connections: Vec<Connection> =
+            opened.into_iter().map(|(_, connection)| connection).collect::<Result<_>>()?;
+        let runtime = Handle::current();
+        let session = Arc::new(Session::new(connections, runtime.clone()));
+        let lease = session.sites.iter().map(|site| site.lease).filter(|lease| !lease.is_zero()).min();
+        let renewed = session.clone();
+        let renewal = runtime.spawn(async move {
+            let Some(lease) = lease else { return };
+            let pause = (lease / 3).max(Duration::from_millis(100));
+            loop {
+                tokio::time::sleep(pause).await;
+                renewed.renew().await;
+            }
+        });
+        Ok(Self { session, renewal })
+    }
+
+    /// The sites' names, in order.
+    pub fn sites(&self) -> Vec<&str> {
+        self.session.sites.iter().map(|site| &*site.name).collect()
+    }
+
+    /// The datasets that each site showed when it was connected.
+    pub fn datasets(&self) -> Vec<(&str, &[Dataset])> {
+        self.session.sites.iter().map(|site| (&*site.name, site.datasets.as_slice())).collect()
+    }
+
+    /// What each site accepts.
+    pub fn limits(&self) -> Vec<(&str, Limits)> {
+        self.session.sites.iter().map(|site| (&*site.name, site.limits)).collect()
+    }
+
+    /// What the federation cost so far.
+    pub fn stats(&self) -> Stats {
+        Stats { sites: self.session.sites.iter().map(|site| site.counters.snapshot(&site.name)).collect() }
+    }
+
+    /// A dataset of that name at all sites, one row part per site in site order; [`Read`] narrows it.
+    pub fn read(&self, dataset: &str) -> Read {
+        let parts = self.sites().into_iter().map(|site| (site.to_owned(), dataset.to_owned(), Vec::new()));
+        Read::new(self.session.clone(), Cut::Rows, parts.collect())
+    }
+
+    /// Row parts from (site, dataset) in this order; a site may come more than once.
+    pub fn read_parts<S: Into<String>, D: Into<String>>(&self, parts: impl IntoIterator<Item = (S, D)>) -> Read {
+        let parts = parts.into_iter().map(|(site, dataset)| (site.into(), dataset.into(), Vec::new()));
+        Read::new(self.session.clone(), Cut::Rows, parts.collect())
+    }
+
+    /// Column parts from (site, dataset, columns) in this order: the same rows, in the same order, at every site.
+    pub fn read_columns<S: Into<String>, D: Into<String>, C: Into<String>>(
+        &self,
+        parts: impl IntoIterator<Item = (S, D, Vec<C>)>,
+    ) -> Read {
+        let named = |columns: Vec<C>| columns.into_iter().map(Into::into).collect();
+        let parts = parts.into_iter().map(|(site, dataset, columns)| (site.into(), dataset.into(), named(columns)));
+        Read::new(self.session.clone(), Cut::Columns, parts.collect())
+    }
+
+    /// Cuts an array along a layout of its shape, and sends each site its part.
+    ///
+    /// # Errors
+    /// `Plan` if the shapes differ, or the layout names another federation's site.
+    pub fn scatter(&self, array: &Array2<f64>, layout: &Layout) -> Result<FedMatrix> {
+        let operand = Operand::from(array);
+        let plan = scatter(&operand.arg(), layout)?;
+        carry_out(&self.session, plan, &[operand])?.fed()
+    }
+
+    /// Sends an array whole to one site.
+    ///
+    /// # Errors
+    /// `Plan` if there is no such site.
+    pub fn put_whole(&self, site: &str, array: &Array2<f64>) -> Result<FedMatrix> {
+        let shape = Shape::new(array.nrows() as u64, array.ncols() as u64);
+        self.scatter(array, &Layout::whole(site, shape))
+    }
+
+    /// `np.full(shape, value)` on a layout.
+    ///
+    /// # Errors
+    /// `Plan` if the layout names another federation's site.
+    pub fn fill(&self, layout: &Layout, value: f64) -> Result<FedMatrix> {
+        self.create(CreateOp::Fill(Fill { shape: layout.shape(), value }), layout)
+    }
+
+    /// Seeded random numbers on a layout: the same for every layout of the shape.
+    ///
+    /// # Errors
+    /// `Plan` if the layout names another federation's site.
+    pub fn rand(&self, layout: &Layout, seed: u64, distribution: Distribution) -> Result<FedMatrix> {
+        self.rand_sparse(layout, seed, distribution, 1.0)
+    }
+
+    /// As [`Federation::rand`], each cell drawn with probability `density`, and 0 else.
+    ///
+    /// # Errors
+    /// `Plan` if the layout names another federation's site.
+    pub fn rand_sparse(
+        &self,
+        layout: &Layout,
+        seed: u64,
+        distribution: Distribution,
+        density: f64,
+    ) -> Result<FedMatrix> {
+        let shape = layout.shape();
+        let rand = Rand { shape, seed, row_offset: 0, column_offset: 0, density, distribution };
+        self.create(CreateOp::Rand(rand), layout)
+    }
+
+    fn create(&self, op: CreateOp, layout: &Layout) -> Result<FedMatrix> {
+        perform(&self.session, &Op::Create(op), Vec::new(), Some(layout))?.fed()
+    }
+
+    /// Several pending results in one round trip, in their order.
+    ///
+    /// # Errors
+    /// The first of theirs.
+    pub async fn fetch_all(&self, pending: impl IntoIterator<Item = Pending>) -> Result<Vec<Array2<f64>>> {
+        let mut results = Vec::new();
+        // The first sends all that is queued; the others are then here.
+        for pending in pending.into_iter().collect::<Vec<_>>() {
+            results.push(pending.await?);
+        }
+        Ok(results)
+    }
+
+    /// Sends all that is queued, and waits until it is done.
+    pub async fn flush(&self) {
+        self.session.flush().await;
+    }
+
+    /// Clears the scopes at all sites. Matrices of this federation cannot be used any more.
+    ///
+    /// # Errors
+    /// That of the first site that did not answer.
+    pub async fn close(self) -> Result<()> {
+        self.session.clone().close().await
+    }
+}
+
+impl Drop for Federation {
+    fn drop(&mut self) {
+        self.renewal.abort();
+        self.session.clone().close_later();
+    }
+}

@@ -1,0 +1,111 @@
+//! Reductions: over all cells or down the rows, for the coordinator; along each row, staying at the sites.
+
+use fondaco_proto::{
+    Op,
+    op::{self, AggregateFunction, AggregateOp},
+};
+
+use crate::{FedMatrix, Pending, Result};
+
+/// Along what a reduction for the coordinator goes. Along each row (`axis=1`) there is one result per row, which
+/// stays: `row_sum` and its like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Axis {
+    /// Over all cells: `(1, 1)`.
+    All,
+    /// `axis=0`, down the rows: `(1, columns)`.
+    Columns,
+}
+
+impl From<Axis> for op::Axis {
+    fn from(axis: Axis) -> Self {
+        match axis {
+            Axis::All => Self::All,
+            Axis::Columns => Self::Columns,
+        }
+    }
+}
+
+macro_rules! reductions {
+    ($($name:ident, $row_name:ident => $function:ident, $meaning:literal;)+) => {
+        $(
+            #[doc = concat!("`", $meaning, "`, for the coordinator: `(1, 1)`, or `(1, columns)`.")]
+            ///
+            /// # Errors
+            /// As [`FedMatrix::aggregate`].
+            pub fn $name(&self, axis: Axis) -> Result<Pending> {
+                self.aggregate(AggregateFunction::$function, axis, 0)
+            }
+
+            #[doc = concat!("`", $meaning, "` along each row (`axis=1`): `(rows, 1)`, staying at the sites.")]
+            ///
+            /// # Errors
+            /// As [`FedMatrix::aggregate_rows`].
+            pub fn $row_name(&self) -> Result<Self> {
+                self.aggregate_rows(AggregateFunction::$function, 0)
+            }
+        )+
+    };
+}
+
+impl FedMatrix {
+    /// A reduction for the coordinator. Each site reduces all its parts; the coordinator adds with compensation, and
+    /// merges moments, in the order of the layout.
+    ///
+    /// # Errors
+    /// `Plan` for a minimum or maximum of no cells.
+    pub fn aggregate(&self, function: AggregateFunction, axis: Axis, ddof: u32) -> Result<Pending> {
+        let op = AggregateOp { function, axis: axis.into(), ddof };
+        self.apply(&Op::Aggregate(op), vec![self.into()])?.local()
+    }
+
+    /// A reduction along each row (`axis=1`); the result stays at the sites, in the same parts.
+    ///
+    /// # Errors
+    /// `Plan` if the columns are at different sites.
+    pub fn aggregate_rows(&self, function: AggregateFunction, ddof: u32) -> Result<Self> {
+        let op = AggregateOp { function, axis: op::Axis::Rows, ddof };
+        self.apply(&Op::Aggregate(op), vec![self.into()])?.fed()
+    }
+
+    reductions! {
+        sum, row_sum => Sum, "X.sum()";
+        sumsq, row_sumsq => Sumsq, "(X**2).sum()";
+        mean, row_mean => Mean, "X.mean()";
+        min, row_min => Min, "X.min()";
+        max, row_max => Max, "X.max()";
+        nnz, row_nnz => Nnz, "np.count_nonzero(X)";
+    }
+
+    /// `X.var(ddof=ddof)`: `(1, 1)`, or `(1, columns)`; merged over the sites as count, mean and M2.
+    ///
+    /// # Errors
+    /// As [`FedMatrix::aggregate`].
+    pub fn var(&self, axis: Axis, ddof: u32) -> Result<Pending> {
+        self.aggregate(AggregateFunction::Var, axis, ddof)
+    }
+
+    /// `X.std(ddof=ddof)`: `(1, 1)`, or `(1, columns)`; merged over the sites as count, mean and M2.
+    ///
+    /// # Errors
+    /// As [`FedMatrix::aggregate`].
+    pub fn std(&self, axis: Axis, ddof: u32) -> Result<Pending> {
+        self.aggregate(AggregateFunction::Std, axis, ddof)
+    }
+
+    /// `X.var(axis=1, ddof=ddof)`: `(rows, 1)`, staying at the sites.
+    ///
+    /// # Errors
+    /// As [`FedMatrix::aggregate_rows`].
+    pub fn row_var(&self, ddof: u32) -> Result<Self> {
+        self.aggregate_rows(AggregateFunction::Var, ddof)
+    }
+
+    /// `X.std(axis=1, ddof=ddof)`: `(rows, 1)`, staying at the sites.
+    ///
+    /// # Errors
+    /// As [`FedMatrix::aggregate_rows`].
+    pub fn row_std(&self, ddof: u32) -> Result<Self> {
+        self.aggregate_rows(AggregateFunction::Std, ddof)
+    }
+}

@@ -1,0 +1,61 @@
+//! `fill` and `rand` on a layout: each part is a region of the whole, so that numbers do not depend on the layout.
+
+use fondaco_proto::op::{CreateOp, Fill, Rand};
+
+use super::{Builder, Plan};
+use crate::{
+    Error, Result,
+    layout::{Cut, Layout},
+};
+
+/// `op` describes the whole, of the layout's shape.
+pub(super) fn plan(op: &CreateOp, onto: Option<&Layout>, mut builder: Builder) -> Result<Plan> {
+    let layout = onto.ok_or_else(|| Error::plan("what is created needs a layout"))?;
+    let mut parts = Vec::new();
+    for (index, part) in layout.parts().iter().enumerate() {
+        let shape = layout.part_shape(index);
+        let (down, right) = match layout.cut() {
+            Cut::Rows => (part.range.start, 0),
+            Cut::Columns => (0, part.range.start),
+        };
+        let region = match op {
+            CreateOp::Fill(fill) => CreateOp::Fill(Fill { shape, value: fill.value }),
+            CreateOp::Rand(rand) => CreateOp::Rand(Rand {
+                shape,
+                row_offset: rand.row_offset + down,
+                column_offset: rand.column_offset + right,
+                ..*rand
+            }),
+            CreateOp::Read(_) => return Err(Error::plan("read binds what a site has, at its extent")),
+            CreateOp::Put(_) => return Err(Error::plan("a local array is put by scatter")),
+        };
+        parts.push(builder.push(&part.site, region, vec![])?);
+    }
+    Ok(builder.fed(layout.clone(), parts))
+}
+
+#[cfg(test)]
+mod tests {
+    use fondaco_proto::{Op, Shape, op::Distribution};
+
+    use super::super::{plan, testing::*};
+    use super::*;
+
+    #[test]
+    fn random_parts_are_regions_of_the_whole() {
+        let rand = Rand {
+            shape: Shape::new(5, 2),
+            seed: 7,
+            row_offset: 10,
+            column_offset: 0,
+            density: 1.0,
+            distribution: Distribution::Uniform { low: 0.0, high: 1.0 },
+        };
+        let layout = Layout::rows([("a", 2), ("b", 3)], 2).unwrap();
+        let plan = plan(&Op::Create(CreateOp::Rand(rand)), &[], Some(&layout)).unwrap();
+        assert_eq!(steps(&plan), ["a rand()", "b rand()"]);
+        let Op::Create(CreateOp::Rand(second)) = &plan.steps[1].op else { panic!("no rand") };
+        assert_eq!((second.shape, second.row_offset), (Shape::new(3, 2), 12));
+        assert_eq!(*fed(&plan), layout);
+    }
+}

@@ -1,0 +1,283 @@
+//! The sites of one federation, what waits for them, and how it is sent: all sites in parallel, one program each.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use fondaco_proto::{Shape, VarId};
+use ndarray::Array2;
+use tokio::{runtime::Handle, sync::Mutex, task::JoinSet};
+
+use crate::{
+    Error, Result,
+    connection::Connection,
+    queue::{Batch, BatchLimits, Fetch, How, Item, Output, Queues, Variable, batches, screen},
+};
+
+/// The sites of one federation, and what waits for them.
+pub(crate) struct Session {
+    pub sites: Vec<Connection>,
+    queues: Arc<Queues>,
+    /// Held while programs are under way, so that each sees what the one before it bound. The errors are those of
+    /// variables that were never bound and still have handles.
+    flight: Mutex<HashMap<VarId, Error>>,
+    runtime: Handle,
+    closed: AtomicBool,
+}
+
+/// What became of one site's share of what was sent.
+struct Ran {
+    site: usize,
+    /// What its programs bind; with the shape, where the program committed.
+    outputs: Vec<(Output, Option<Shape>)>,
+    /// What its programs dropped, and what they would have dropped, had they not failed.
+    dropped: HashSet<VarId>,
+    undropped: Vec<VarId>,
+    fetches: Vec<Arc<Fetch>>,
+    result: Result<()>,
+}
+
+impl Session {
+    pub fn new(sites: Vec<Connection>, runtime: Handle) -> Self {
+        let queues = Queues::new(sites.len());
+        Self { sites, queues, flight: Mutex::default(), runtime, closed: AtomicBool::new(false) }
+    }
+
+    /// The index of a site.
+    pub fn site(&self, name: &str) -> Result<usize> {
+        self.sites.iter().position(|site| &*site.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.sites.iter().map(|site| &*site.name).collect();
+            Error::plan(format!("there is no site {name} in this federation; it has {}", names.join(", ")))
+        })
+    }
+
+    /// Queues an instruction. What waits is sent when a program is full, at the latest.
+    pub fn bind(self: &Arc<Self>, site: usize, how: How, inputs: Vec<VarId>, shape: Option<Shape>) -> Arc<Variable> {
+        let (variable, waiting) = self.queues.bind(site, how, inputs, shape);
+        let full = self.sites[site].limits.program_instructions_max.max(1) as usize;
+        if waiting.is_multiple_of(full) {
+            let session = self.clone();
+            self.runtime.spawn(async move { session.send().await });
+        }
+        variable
+    }
+
+    /// Queues a release.
+    pub fn fetch(&self, variable: Arc<Variable>, shape: Shape) -> Arc<Fetch> {
+        self.queues.fetch(variable, shape)
+    }
+
+    /// Sends all that waits, and waits for the answers. It goes on if the caller leaves.
+    pub async fn flush(self: &Arc<Self>) {
+        let session = self.clone();
+        if let Err(error) = self.runtime.spawn(async move { session.send().await }).await {
+            tracing::debug!(%error, "a program was not finished");
+        }
+    }
+
+    async fn send(self: Arc<Self>) {
+        let mut failed = self.flight.lock().await;
+        let mut programs = JoinSet::new();
+        for (site, queue) in self.queues.take().into_iter().enumerate() {
+            let (items, fetches) = screen(queue, &mut failed);
+            if !items.is_empty() || !fetches.is_empty() {
+                let session = self.clone();
+                programs.spawn(async move { session.run(site, items, fetches).await });
+            }
+        }
+        let mut ran = programs.join_all().await;
+        ran.sort_by_key(|ran| ran.site);
+        let error = ran.iter().find_map(|ran| ran.result.as_ref().err().cloned());
+        for ran in ran {
+            match &error {
+                None => ran.succeeded(),
+                Some(error) => self.undo(ran, error, &mut failed),
+            }
+        }
+    }
+
+    /// Runs one site's share, in as many programs as its limits ask for.
+    async fn run(&self, site: usize, items: Vec<Item>, fetches: Vec<Arc<Fetch>>) -> Ran {
+        let limits = &self.sites[site].limits;
+        let limits = BatchLimits {
+            instructions_max: limits.program_instructions_max as usize,
+            inline_bytes_max: limits.inline_bytes_max,
+            inline_total_bytes_max: limits.message_bytes_max / 2,
+        };
+        let mut ran = Ran {
+            site,
+            outputs: Vec::new(),
+            dropped: HashSet::new(),
+            undropped: Vec::new(),
+            fetches: Vec::new(),
+            result: if self.closed.load(Ordering::Relaxed) { Err(Error::Closed) } else { Ok(()) },
+        };
+        let mut batches = batches(items, limits).into_iter().peekable();
+        while let Some(batch) = batches.next() {
+            ran.dropped.extend(batch.drops());
+            if ran.result.is_err() {
+                ran.undropped.extend(batch.drops());
+                ran.outputs.extend(batch.into_outputs().map(|output| (output, None)));
+                continue;
+            }
+            let released = if batches.peek().is_none() { fetches.as_slice() } else { &[] };
+            match self.run_one(site, &batch, released).await {
+                Ok(bound) => ran.outputs.extend(bound),
+                Err(error) => {
+                    ran.result = Err(error);
+                    ran.undropped.extend(batch.drops());
+                    ran.outputs.extend(batch.into_outputs().map(|output| (output, None)));
+                }
+            }
+        }
+        ran.fetches = fetches;
+        ran
+    }
+
+    /// Uploads what goes before a program, then runs it.
+    async fn run_one(
+        &self,
+        site: usize,
+        batch: &Batch,
+        fetches: &[Arc<Fetch>],
+    ) -> Result<Vec<(Output, Option<Shape>)>> {
+        let connection = &self.sites[site];
+        let mut bound = Vec::new();
+        for (output, upload) in &batch.uploads {
+            if let Err(error) = connection.put(output.id, upload).await {
+                self.queues.clean_up(site, bound.iter().map(|(output, _): &(Output, _)| output.id));
+                return Err(error);
+            }
+            bound.push((output.clone(), Some(upload.shape())));
+        }
+        if batch.instructions.is_empty() && fetches.is_empty() {
+            return Ok(bound);
+        }
+        let answer = connection.exec(batch.instructions.clone(), batch.inline_bytes, fetches).await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.queues.clean_up(site, bound.iter().map(|(output, _)| output.id));
+                return Err(error);
+            }
+        };
+        for (output, receipt) in batch.outputs.iter().zip(answer.receipts) {
+            let Some(output) = output else { continue };
+            if output.shape.is_some_and(|planned| planned != receipt.shape) {
+                let reason = format!("{} of shape {}, which is not the planned one", output.id, receipt.shape);
+                return Err(connection.unexpected(reason));
+            }
+            bound.push((output.clone(), Some(receipt.shape)));
+        }
+        if let Some(error) = answer.refused {
+            self.one_by_one(site, fetches, &error).await;
+        }
+        Ok(bound)
+    }
+
+    /// A worker that refuses to release one value releases none of the program's: each is asked for by itself, so that
+    /// each has its own answer.
+    async fn one_by_one(&self, site: usize, fetches: &[Arc<Fetch>], error: &Error) {
+        let alone = fetches.len() == 1 || !matches!(error, Error::Site { .. });
+        for fetch in fetches.iter().filter(|fetch| !fetch.is_delivered()) {
+            let refused = if alone {
+                Some(error.clone())
+            } else {
+                match self.sites[site].exec(Vec::new(), 0, std::slice::from_ref(fetch)).await {
+                    Ok(answer) => answer.refused,
+                    Err(error) => Some(error),
+                }
+            };
+            if let Some(error) = refused {
+                fetch.deliver(Err(error));
+            }
+        }
+    }
+
+    /// A program failed at some site: what was bound is dropped, and every handle repeats the error.
+    fn undo(&self, ran: Ran, error: &Error, failed: &mut HashMap<VarId, Error>) {
+        let own: HashSet<VarId> = ran.outputs.iter().map(|(output, _)| output.id).collect();
+        self.queues.clean_up(ran.site, ran.undropped.into_iter().filter(|id| !own.contains(id)));
+        for (output, committed) in ran.outputs {
+            if !ran.dropped.contains(&output.id) {
+                failed.insert(output.id, error.clone());
+            }
+            // In a later program of the same share it may have been dropped already; a second drop does no harm.
+            if committed.is_some() {
+                self.queues.clean_up(ran.site, [output.id]);
+            }
+            if let Some(handle) = output.handle.upgrade() {
+                handle.bound.get_or_init(|| Err(error.clone()));
+            }
+        }
+        for fetch in ran.fetches.iter().filter(|fetch| !fetch.is_delivered()) {
+            fetch.deliver(Err(error.clone()));
+        }
+    }
+
+    /// Renews all leases, and sends the drops of sites where nothing else waits. A scope that is lost is reported by
+    /// the next program.
+    pub async fn renew(&self) {
+        for (site, connection) in self.sites.iter().enumerate() {
+            if let Err(error) = connection.renew().await {
+                tracing::debug!(%error, "a lease was not renewed");
+                continue;
+            }
+            let _flight = self.flight.lock().await;
+            let dropped = self.queues.take_lone_drops(site);
+            if !dropped.is_empty()
+                && let Err(error) = connection.clear(&dropped).await
+            {
+                tracing::debug!(%error, "variables were not dropped");
+            }
+        }
+    }
+
+    /// Clears the scopes, after what is under way. The first error, if a site did not answer; later calls do nothing.
+    pub async fn close(self: Arc<Self>) -> Result<()> {
+        if self.closed.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let _flight = self.flight.lock().await;
+        let mut clears = JoinSet::new();
+        for site in 0..self.sites.len() {
+            let session = self.clone();
+            clears.spawn(async move { (site, session.sites[site].clear(&[]).await) });
+        }
+        let mut cleared = clears.join_all().await;
+        cleared.sort_by_key(|(site, _)| *site);
+        cleared.into_iter().try_for_each(|(_, result)| result)
+    }
+
+    /// Closes in the background, if the runtime is still there.
+    pub fn close_later(self: Arc<Self>) {
+        let runtime = self.runtime.clone();
+        runtime.spawn(async move {
+            if let Err(error) = self.close().await {
+                tracing::debug!(%error, "a scope was not cleared");
+            }
+        });
+    }
+}
+
+impl Ran {
+    fn succeeded(self) {
+        for (output, shape) in self.outputs {
+            if let (Some(handle), Some(shape)) = (output.handle.upgrade(), shape) {
+                handle.bound.get_or_init(|| Ok(shape));
+            }
+        }
+    }
+}
+
+/// Waits for all of these; what is not answered yet is sent.
+pub(crate) async fn resolve(session: &Arc<Session>, fetches: &[Arc<Fetch>]) -> Result<Vec<Array2<f64>>> {
+    if !fetches.iter().all(|fetch| fetch.is_delivered()) {
+        session.flush().await;
+    }
+    fetches.iter().map(|fetch| fetch.take().unwrap_or(Err(Error::Closed))).collect()
+}

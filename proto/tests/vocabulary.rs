@@ -1,0 +1,260 @@
+//! The vocabulary: every operator survives the wire, and no two share their canonical bytes.
+
+use std::collections::HashMap;
+
+use fondaco_proto::{
+    Axes, Block, Effect, Error, ErrorCode, Facet, Measure, Op, Program, ProgramLimits, Selection, Shape, op::*, wire,
+};
+
+/// One of each operator, with several parameters where it has any.
+fn samples() -> Vec<Op> {
+    let mut ops = Vec::new();
+    let shape = Shape::new(2, 3);
+    let compare = |literal| Filter::Compare(Compare { column: "a".into(), op: CompareOp::Less, literal });
+    let filters = [
+        None,
+        Some(compare(Literal::Number(1.0))),
+        Some(compare(Literal::Text("1".into()))),
+        Some(Filter::And(vec![compare(Literal::Number(1.0)), Filter::IsNull("b".into())])),
+        Some(Filter::Or(vec![compare(Literal::Number(1.0)), Filter::IsNull("b".into())])),
+        Some(Filter::Not(Box::new(Filter::IsNull("b".into())))),
+    ];
+    for filter in filters {
+        for columns in [vec![], vec!["a".into(), "b".into()], vec!["ab".into()]] {
+            ops.push(Op::Create(CreateOp::Read(Read { dataset: "d".into(), columns, filter: filter.clone() })));
+        }
+    }
+    ops.push(Op::Create(CreateOp::Put(Block::new(shape, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap())));
+    ops.push(Op::Create(CreateOp::Put(Block::new(Shape::new(3, 2), &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap())));
+    ops.push(Op::Create(CreateOp::Fill(Fill { shape, value: 0.0 })));
+    ops.push(Op::Create(CreateOp::Fill(Fill { shape, value: -0.0 })));
+    let distributions = [
+        Distribution::Uniform { low: 0.0, high: 1.0 },
+        Distribution::Normal { mean: 0.0, std: 1.0 },
+        Distribution::Bernoulli { p: 0.5 },
+    ];
+    for distribution in distributions {
+        let rand = Rand { shape, seed: 7, row_offset: 1, column_offset: 2, density: 1.0, distribution };
+        ops.push(Op::Create(CreateOp::Rand(rand)));
+        ops.push(Op::Create(CreateOp::Rand(Rand { row_offset: 2, column_offset: 1, ..rand })));
+    }
+    ops.extend(Unary::ALL.iter().map(|unary| Op::Elementwise(ElementwiseOp::Unary(*unary))));
+    for function in BinaryFunction::ALL {
+        for scalar in [None, Some(Scalar::Left(2.0)), Some(Scalar::Right(2.0))] {
+            ops.push(Op::Elementwise(ElementwiseOp::Binary(Binary { function: *function, scalar })));
+        }
+    }
+    for ternary in [
+        Ternary::Where,
+        Ternary::PlusMultiply(2.0),
+        Ternary::MinusMultiply(2.0),
+        Ternary::Clip { low: 1.0, high: 2.0 },
+        Ternary::Replace { pattern: 1.0, value: 2.0 },
+        Ternary::Replace { pattern: f64::INFINITY, value: 2.0 },
+    ] {
+        ops.push(Op::Elementwise(ElementwiseOp::Ternary(ternary)));
+    }
+    for function in AggregateFunction::ALL {
+        ops.extend(Axis::ALL.iter().map(|axis| Op::Aggregate(AggregateOp::new(*function, *axis))));
+    }
+    ops.push(Op::Aggregate(AggregateOp { ddof: 1, ..AggregateOp::new(AggregateFunction::Var, Axis::All) }));
+    ops.extend(MatmulOp::ALL.iter().map(|op| Op::Matmul(*op)));
+    ops.extend(ReorgOp::ALL.iter().map(|op| Op::Reorg(*op)));
+    ops.push(Op::Slice(SliceOp::Range { rows: 1..2, columns: 0..3 }));
+    ops.push(Op::Slice(SliceOp::Range { rows: 0..3, columns: 1..2 }));
+    ops.push(Op::Slice(SliceOp::Columns(vec![2, 0, 2])));
+    ops
+}
+
+#[test]
+fn every_operator_survives_the_wire() {
+    for op in samples() {
+        assert_eq!(Op::try_from(wire::Op::from(op.clone())).unwrap(), op);
+    }
+}
+
+#[test]
+fn canonical_bytes_are_injective() {
+    let mut seen: HashMap<Vec<u8>, Op> = HashMap::new();
+    for op in samples() {
+        if let Some(other) = seen.insert(op.canonical(), op.clone()) {
+            panic!("{op:?} and {other:?} share their canonical bytes");
+        }
+    }
+}
+
+#[test]
+fn canonical_bytes_are_pinned() {
+    let all: Vec<u8> = samples().iter().flat_map(Op::canonical).collect();
+    // A change here changes lineage keys: it needs a new PROTOCOL_VERSION and lineage VERSION.
+    assert_eq!(blake3::hash(&all).to_hex().as_str(), PINNED);
+}
+
+const PINNED: &str = "5cb363f19ab025e0578afb3cce963af7be3d7d514c621157008672030d0221c7";
+
+#[test]
+fn missing_and_unknown_operators_are_refused() {
+    let refused = |op: wire::Op| assert_eq!(Op::try_from(op).unwrap_err().code(), ErrorCode::Invalid);
+    refused(wire::Op::default());
+    for code in [0, -1, 99] {
+        let unary = wire::ElementwiseOp { op: Some(wire::elementwise_op::Op::Unary(code)) };
+        refused(wire::Op { family: Some(wire::op::Family::Elementwise(unary)) });
+        let matmul = wire::MatmulOp { kind: code };
+        refused(wire::Op { family: Some(wire::op::Family::Matmul(matmul)) });
+        let aggregate = wire::AggregateOp { function: code, axis: 1, ddof: 0 };
+        refused(wire::Op { family: Some(wire::op::Family::Aggregate(aggregate)) });
+    }
+    let ddof = wire::AggregateOp { function: 1, axis: 1, ddof: 1 };
+    refused(wire::Op { family: Some(wire::op::Family::Aggregate(ddof)) });
+    let backwards = wire::slice_op::Range { row_start: 2, row_end: 1, ..Default::default() };
+    let backwards = wire::SliceOp { op: Some(wire::slice_op::Op::Range(backwards)) };
+    refused(wire::Op { family: Some(wire::op::Family::Slice(backwards)) });
+}
+
+#[test]
+fn deep_filters_are_refused() {
+    let mut filter = wire::Filter { node: Some(wire::filter::Node::IsNull("a".into())) };
+    for _ in 0..40 {
+        filter = wire::Filter { node: Some(wire::filter::Node::Not(Box::new(filter))) };
+    }
+    let read = wire::ReadOp { dataset: "d".into(), columns: vec![], filter: Some(filter) };
+    let error = Read::try_from(read).unwrap_err();
+    assert!(error.message().contains("filter_depth_max"), "{error}");
+}
+
+fn apply(output: u64, inputs: &[u64]) -> wire::Instruction {
+    let op = if inputs.is_empty() {
+        Op::Create(CreateOp::Fill(Fill { shape: Shape::new(1, 1), value: 0.0 }))
+    } else {
+        Op::Reorg(ReorgOp::Hstack)
+    };
+    let apply = wire::Apply { output, op: Some(op.into()), inputs: inputs.to_vec() };
+    wire::Instruction { effect: Some(wire::instruction::Effect::Apply(apply)) }
+}
+
+fn drop_of(variable: u64) -> wire::Instruction {
+    let drop = wire::Drop { variables: vec![variable] };
+    wire::Instruction { effect: Some(wire::instruction::Effect::Drop(drop)) }
+}
+
+fn parse(instructions: Vec<wire::Instruction>, fetch: &[u64]) -> Result<Program, Error> {
+    let limits = ProgramLimits { program_instructions_max: 4, inline_bytes_max: 16 };
+    Program::parse(&[7; 16], instructions, fetch.to_vec(), &limits)
+}
+
+#[test]
+fn programs_are_parsed_whole_or_refused_with_an_index() {
+    assert!(parse(vec![apply(1, &[]), apply(2, &[1]), drop_of(1)], &[2]).is_ok());
+    let refusals = [
+        (vec![apply(1, &[]), apply(1, &[])], 1),
+        (vec![apply(1, &[1])], 0),
+        (vec![apply(1, &[2]), apply(2, &[1])], 1),
+        (vec![apply(1, &[]), drop_of(1), apply(2, &[1])], 2),
+        (vec![apply(1, &[]), wire::Instruction::default()], 1),
+    ];
+    for (instructions, index) in refusals {
+        let error = parse(instructions, &[]).unwrap_err();
+        assert_eq!((error.code(), error.kind().instruction), (ErrorCode::Invalid, Some(index)), "{error}");
+    }
+    assert_eq!(parse(vec![apply(1, &[]); 5], &[]).unwrap_err().code(), ErrorCode::Limit);
+    assert!(parse(vec![drop_of(9)], &[9]).is_err());
+    let limits = ProgramLimits { program_instructions_max: 4, inline_bytes_max: 16 };
+    assert!(Program::parse(&[7; 15], vec![], vec![], &limits).is_err());
+}
+
+#[test]
+fn errors_survive_the_wire() {
+    let error = Error::busy("later", std::time::Duration::from_millis(250)).at(3).with_request_id("r");
+    assert_eq!(Error::from_status(&error.to_status()), Some(error));
+    for code in ErrorCode::ALL {
+        let error = Error::new(*code, "text");
+        assert_eq!(Error::from_status(&error.to_status()), Some(error));
+    }
+    assert_eq!(Error::from_status(&tonic::Status::internal("another's")), None);
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_named() {
+    let shape = Shape::new;
+    let product = Op::Matmul(MatmulOp::Product);
+    assert_eq!(product.shape(&[shape(5, 3), shape(3, 2)]).unwrap(), shape(5, 2));
+    assert!(product.shape(&[shape(5, 3), shape(2, 2)]).unwrap_err().message().contains("(5, 3), (2, 2)"));
+    assert_eq!(product.shape(&[shape(1, 3), shape(3, 2), shape(1, 9), shape(9, 2)]).unwrap(), shape(1, 2));
+    assert!(product.shape(&[shape(1, 3), shape(3, 2), shape(1, 9), shape(9, 3)]).is_err());
+    let add = Op::Elementwise(ElementwiseOp::Binary(Binary { function: BinaryFunction::Add, scalar: None }));
+    assert_eq!(add.shape(&[shape(1, 4), shape(5, 1)]).unwrap(), shape(5, 4));
+    assert_eq!(add.shape(&[shape(0, 4), shape(1, 1)]).unwrap(), shape(0, 4));
+    assert!(add.shape(&[shape(0, 4), shape(2, 4)]).is_err());
+    let huge = Op::Create(CreateOp::Fill(Fill { shape: shape(1 << 40, 1 << 40), value: 0.0 }));
+    assert!(huge.shape(&[]).is_err());
+    let max = Op::Aggregate(AggregateOp::new(AggregateFunction::Max, Axis::Columns));
+    assert!(max.shape(&[shape(0, 4)]).is_err());
+    assert!(max.shape(&[shape(0, 4), shape(1, 4)]).is_ok());
+    assert!(Op::Reorg(ReorgOp::Vstack).shape(&[shape(u64::MAX, 1), shape(2, 1)]).is_err());
+}
+
+const ROWS: Facet = Facet { shape: Shape::new(9, 2), axes: Axes::Rows, plain: true };
+const UPLOAD: Facet = Facet { shape: Shape::new(9, 2), axes: Axes::None, plain: false };
+
+fn effect(op: Op, inputs: &[Facet]) -> Effect {
+    op.effect(inputs)
+}
+
+fn binary(function: BinaryFunction) -> Op {
+    Op::Elementwise(ElementwiseOp::Binary(Binary { function, scalar: None }))
+}
+
+#[test]
+fn linear_maps_of_columns_stay_plain_and_all_else_is_measured() {
+    let plain = Effect::keeping(Axes::Rows, true);
+    let row = Facet { shape: Shape::new(1, 2), ..UPLOAD };
+    assert_eq!(effect(binary(BinaryFunction::Add), &[ROWS, ROWS]), plain);
+    assert_eq!(effect(binary(BinaryFunction::Multiply), &[ROWS, row]), plain);
+    assert_eq!(effect(binary(BinaryFunction::Divide), &[ROWS, row]), plain);
+    let measured = |weights: &[usize]| Effect::keeping(Axes::Rows, false).measured(Measure::Cells(weights.to_vec()));
+    assert_eq!(effect(binary(BinaryFunction::Divide), &[row, ROWS]), measured(&[]));
+    assert_eq!(effect(binary(BinaryFunction::Multiply), &[ROWS, ROWS]), measured(&[]));
+    assert_eq!(effect(binary(BinaryFunction::Multiply), &[UPLOAD, ROWS]), measured(&[0]));
+    assert_eq!(effect(binary(BinaryFunction::Add), &[ROWS, UPLOAD]), measured(&[1]));
+    assert_eq!(effect(binary(BinaryFunction::Less), &[ROWS, row]), measured(&[]));
+    let one_row = Facet { shape: Shape::new(1, 2), ..ROWS };
+    assert_eq!(effect(binary(BinaryFunction::Add), &[ROWS, one_row]).axes, Axes::Entangled);
+}
+
+#[test]
+fn sums_over_rows_count_them_or_weigh_them() {
+    let matmul = |op: MatmulOp, inputs: &[Facet]| effect(Op::Matmul(op), inputs);
+    assert_eq!(matmul(MatmulOp::Gram, &[ROWS]).measure, Measure::Count);
+    assert_eq!(matmul(MatmulOp::Cross, &[ROWS, ROWS]).measure, Measure::Count);
+    assert_eq!(matmul(MatmulOp::Cross, &[ROWS, UPLOAD]).measure, Measure::Weights(vec![1]));
+    let left = Facet { shape: Shape::new(1, 9), ..UPLOAD };
+    assert_eq!(matmul(MatmulOp::Product, &[left, ROWS]).measure, Measure::Weights(vec![0]));
+    assert_eq!(matmul(MatmulOp::Product, &[left, ROWS, left, ROWS]).selection, Selection::Concatenated);
+    let masked = Facet { plain: false, ..ROWS };
+    assert_eq!(matmul(MatmulOp::Gram, &[masked]).measure, Measure::Terms(vec![]));
+    assert_eq!(matmul(MatmulOp::Product, &[left, masked]).measure, Measure::Terms(vec![0, 1]));
+    let v = Facet { shape: Shape::new(2, 1), ..UPLOAD };
+    let w = Facet { shape: Shape::new(9, 1), ..UPLOAD };
+    assert_eq!(matmul(MatmulOp::Mmchain, &[v, ROWS]).measure, Measure::Count);
+    assert_eq!(matmul(MatmulOp::MmchainWeighted, &[v, ROWS, w]).measure, Measure::Weights(vec![2]));
+    assert_eq!(matmul(MatmulOp::MmchainMinus, &[v, ROWS, ROWS]).measure, Measure::Count);
+    let right = Facet { shape: Shape::new(2, 3), ..UPLOAD };
+    assert_eq!(matmul(MatmulOp::Product, &[ROWS, right]), Effect::keeping(Axes::Rows, true));
+}
+
+#[test]
+fn rows_are_not_counted_twice_and_extremes_are_marked() {
+    let transposed = Facet { shape: Shape::new(2, 9), axes: Axes::Columns, plain: true };
+    let columns = |indices: &[u64]| Op::Slice(SliceOp::Columns(indices.to_vec()));
+    assert_eq!(effect(columns(&[0, 1]), &[transposed]).axes, Axes::Columns);
+    assert_eq!(effect(columns(&[0, 0]), &[transposed]).axes, Axes::Entangled);
+    assert_eq!(effect(columns(&[0, 0]), &[ROWS]), Effect::keeping(Axes::Rows, true));
+    assert_eq!(effect(Op::Reorg(ReorgOp::Vstack), &[ROWS, ROWS]).selection, Selection::Concatenated);
+    assert_eq!(effect(Op::Reorg(ReorgOp::Vstack), &[ROWS, UPLOAD]).axes, Axes::Entangled);
+    let max = |axis| Op::Aggregate(AggregateOp::new(AggregateFunction::Max, axis));
+    assert!(effect(max(Axis::Columns), &[ROWS]).extreme);
+    assert!(!effect(max(Axis::Rows), &[ROWS]).extreme);
+    assert!(!effect(max(Axis::Columns), &[UPLOAD]).extreme);
+    let entangled = Facet { axes: Axes::Entangled, ..ROWS };
+    assert_eq!(effect(max(Axis::All), &[entangled]).axes, Axes::Entangled);
+}

@@ -1,0 +1,117 @@
+"""The reference of `make bench`: NumPy, scikit-learn and pyarrow on the pooled data, in one process.
+
+It speaks the driver's protocol (see bench.py): one JSON command per line in, one JSON answer per line out. X is in
+memory in C order; NumPy's own OpenBLAS and scikit-learn's OpenMP use all cores.
+"""
+
+import json
+import pathlib
+import sys
+import time
+import traceback
+
+import numpy as np
+import pyarrow.parquet as pq
+from sklearn.cluster import KMeans
+
+import dataset
+
+
+class Reference:
+    """The commands; each returns what the clock runs for, and how the result is checked."""
+
+    def __init__(self, made):
+        self.made = made
+
+    def _table(self, codec, columns):
+        files = [str(dataset.part(self.made, codec, site)) for site in range(dataset.SITES)]
+        return pq.read_table(files, columns=columns)
+
+    def load(self, command):
+        codec, columns, target = command["dataset"], command["columns"], command["target"]
+        self.x = np.ascontiguousarray(fortran(self._table(codec, columns)))
+        self.y = fortran(self._table(codec, [target]))[:, 0]
+        return lambda: self.x.shape, lambda shape: {"shape": shape}
+
+    def gram(self, command):
+        return lambda: self.x.T @ self.x, lambda g: {"diagonal": g.diagonal(), "row": g[0]}
+
+    def lm_normal_equations(self, command):
+        x, y = self.x, self.y
+        return lambda: np.linalg.solve(x.T @ x, x.T @ y), lambda b: {"coefficients": b}
+
+    def mmchain(self, command):
+        def work():
+            v = np.full(self.x.shape[1], 1 / np.sqrt(self.x.shape[1]))
+            for _ in range(command["steps"]):
+                v = self.x.T @ (self.x @ v)
+                v /= np.linalg.norm(v)
+            return v
+
+        return work, lambda v: {"v": v}
+
+    def lm_cg(self, command):
+        def work():
+            residual = self.x.T @ self.y
+            b, p, size = np.zeros_like(residual), residual, residual @ residual
+            for _ in range(command["steps"]):
+                q = self.x.T @ (self.x @ p)
+                alpha = size / (p @ q)
+                b, residual = b + alpha * p, residual - alpha * q
+                size, before = residual @ residual, size
+                p = residual + size / before * p
+            return b
+
+        return work, lambda b: {"coefficients": b}
+
+    def kmeans(self, command):
+        centres = np.array(command["centres"])
+        lloyd = {"algorithm": "lloyd", "n_init": 1, "tol": 0, "max_iter": command["iterations"]}
+        model = KMeans(n_clusters=len(centres), init=centres, **lloyd)
+        return lambda: model.fit(self.x), lambda m: {"centres": m.cluster_centers_.ravel()}
+
+    def aggregates(self, command):
+        names = ("sum", "mean", "var", "min", "max")
+        return lambda: {name: getattr(self.x, name)(axis=0) for name in names}, lambda results: results
+
+    def read(self, command):
+        def work():
+            return fortran(self._table(command["dataset"], command["columns"]))
+
+        return work, lambda matrix: {"shape": matrix.shape}
+
+
+def fortran(table):
+    """A copy of a table's columns in a Fortran-order matrix."""
+    matrix = np.empty((table.num_rows, table.num_columns), order="F")
+    for j, column in enumerate(table.columns):
+        start = 0
+        for chunk in column.chunks:
+            matrix[start : start + len(chunk), j] = chunk.to_numpy()
+            start += len(chunk)
+    return matrix
+
+
+def answer(reference, line):
+    """Carries out one command."""
+    command = json.loads(line)
+    work, check = getattr(reference, command["cmd"])(command)
+    begun = time.perf_counter()
+    result = work()
+    seconds = time.perf_counter() - begun
+    return {"seconds": seconds, "check": check(result)}
+
+
+def main():
+    reference = Reference(pathlib.Path(sys.argv[1]))
+    for line in sys.stdin:
+        try:
+            reply = answer(reference, line)
+        except Exception as error:  # the protocol's edge: the orchestrator reports it, and the next command may work
+            traceback.print_exc()
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(reply, default=lambda array: array.tolist()), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+//! The integration tests: sites, tenants and coordinators over the real wire.
+
+#[cfg(test)]
+mod failure;
+#[cfg(test)]
+mod gate;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod isolation;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod programs;
+#[cfg(test)]
+mod tidy;

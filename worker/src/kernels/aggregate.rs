@@ -1,0 +1,95 @@
+//! Reductions over all cells, down the columns or along the rows, as of `np.vstack` of the inputs.
+
+use fondaco_proto::{
+    Result, Shape,
+    op::{AggregateFunction, AggregateOp, Axis},
+};
+
+use super::Context;
+use crate::matrix::{Builder, Matrix};
+
+mod extreme;
+mod moments;
+mod reduction;
+mod total;
+
+use extreme::{Extreme, Largest, Smallest};
+use moments::Moments;
+use reduction::{Reduction, across, all, down, merge_lists};
+use total::{NonZero, Plain, Square, Total};
+
+/// The value of the operator, whose shape is `shape`.
+pub fn run(op: &AggregateOp, inputs: &[Matrix], shape: Shape, cx: &Context<'_>) -> Result<Matrix> {
+    let count = reduced_cells(op.axis, inputs) as f64;
+    // As NumPy: too few degrees of freedom divide by zero.
+    let freedom = (count - f64::from(op.ddof)).max(0.0);
+    let out = Output { axis: op.axis, shape };
+    match op.function {
+        AggregateFunction::Sum => out.of::<Total<Plain>>(inputs, cx, |sum| [sum.value(), 0.0, 0.0]),
+        AggregateFunction::Sumsq => out.of::<Total<Square>>(inputs, cx, |sum| [sum.value(), 0.0, 0.0]),
+        AggregateFunction::Mean => out.of::<Total<Plain>>(inputs, cx, |sum| [sum.value() / count, 0.0, 0.0]),
+        AggregateFunction::Var => out.of::<Moments>(inputs, cx, |of| [of.m2 / freedom, 0.0, 0.0]),
+        AggregateFunction::Std => out.of::<Moments>(inputs, cx, |of| [(of.m2 / freedom).sqrt(), 0.0, 0.0]),
+        AggregateFunction::Min => out.of::<Extreme<Smallest>>(inputs, cx, |least| [least, 0.0, 0.0]),
+        AggregateFunction::Max => out.of::<Extreme<Largest>>(inputs, cx, |most| [most, 0.0, 0.0]),
+        AggregateFunction::Nnz => out.of::<Total<NonZero>>(inputs, cx, |sum| [sum.value(), 0.0, 0.0]),
+        AggregateFunction::Moments => out.of::<Moments>(inputs, cx, |of| [of.count, of.mean(), of.m2]),
+    }
+}
+
+/// Cells that each result reduces.
+fn reduced_cells(axis: Axis, inputs: &[Matrix]) -> u64 {
+    let rows: u64 = inputs.iter().map(|input| input.rows() as u64).sum();
+    let columns = inputs[0].columns() as u64;
+    match axis {
+        Axis::All => rows.saturating_mul(columns),
+        Axis::Columns => rows,
+        Axis::Rows => columns,
+    }
+}
+
+/// Where the results of a reduction go.
+struct Output {
+    axis: Axis,
+    shape: Shape,
+}
+
+impl Output {
+    /// Reduces all inputs and writes what `finish` makes of each result: its first cell, of moments all three.
+    fn of<R: Reduction>(
+        &self,
+        inputs: &[Matrix],
+        cx: &Context<'_>,
+        finish: impl Fn(R::Partial) -> [f64; 3],
+    ) -> Result<Matrix> {
+        let mut merged: Vec<R::Partial> = Vec::new();
+        for (i, input) in inputs.iter().enumerate() {
+            let part = match (self.axis, input.is_transposed()) {
+                (Axis::All, _) => vec![all::<R>(input, cx)?],
+                (Axis::Columns, false) | (Axis::Rows, true) => down::<R>(input, cx)?,
+                (Axis::Columns, true) | (Axis::Rows, false) => across::<R>(input, cx)?,
+            };
+            if i == 0 {
+                merged = part;
+            } else {
+                merge_lists::<R>(&mut merged, &part);
+            }
+        }
+        let (rows, columns) = (self.shape.rows as usize, self.shape.columns as usize);
+        let mut builder = Builder::new(cx.memory, rows, columns)?;
+        for tile in builder.tiles_mut() {
+            for (column, out) in tile.data.chunks_exact_mut(tile.rows).enumerate() {
+                for (row, out) in out.iter_mut().enumerate() {
+                    *out = match self.axis {
+                        Axis::All | Axis::Columns => finish(merged[column])[row],
+                        Axis::Rows => finish(merged[tile.first_row + row])[column],
+                    };
+                }
+            }
+        }
+        Ok(builder.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! How a reduction runs over a matrix: which cells make a partial result, and in which order these are merged.
+
+use std::ops::Range;
+
+use fondaco_proto::Result;
+
+use super::super::{
+    Context,
+    view::{UNIT_CELLS, grouped, segments, unit_columns},
+};
+use crate::matrix::{Matrix, Tile};
+
+/// Rows that are reduced together when a reduction goes along rows.
+pub const BLOCK_ROWS: usize = 256;
+
+/// Cells of a lane when everything is reduced to one result.
+const LANE_CELLS: usize = 4096;
+
+/// Tasks that a reduction down columns is cut into where it has fewer blocks of columns.
+const TASKS: usize = 128;
+
+/// A reduction of cells to a partial result, and of partial results to one.
+pub trait Reduction {
+    /// What cells are reduced to.
+    type Partial: Copy + Send + Sync;
+
+    /// Of no cells.
+    const EMPTY: Self::Partial;
+
+    /// Of consecutive cells.
+    fn lane(cells: &[f64]) -> Self::Partial;
+
+    /// Of each row of a block; `out` has as many.
+    fn across(block: &Block<'_>, out: &mut [Self::Partial]);
+
+    /// Of the cells of both.
+    fn merge(a: Self::Partial, b: Self::Partial) -> Self::Partial;
+}
+
+/// At most `BLOCK_ROWS` consecutive rows of a tile.
+pub struct Block<'a> {
+    tile: &'a Tile,
+    rows: Range<usize>,
+}
+
+impl<'a> Block<'a> {
+    /// The cells of each column.
+    pub fn columns(&self) -> impl Iterator<Item = &'a [f64]> {
+        let rows = self.rows.clone();
+        self.tile.data().chunks_exact(self.tile.rows()).map(move |column| &column[rows.clone()])
+    }
+
+    /// Columns.
+    pub fn width(&self) -> usize {
+        self.tile.data().len() / self.tile.rows()
+    }
+
+    /// Rows.
+    pub fn height(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+/// Merges `part` into `merged`, result by result.
+pub fn merge_lists<R: Reduction>(merged: &mut [R::Partial], part: &[R::Partial]) {
+    for (merged, part) in merged.iter_mut().zip(part) {
+        *merged = R::merge(*merged, *part);
+    }
+}
+
+/// One result of all cells.
+pub fn all<R: Reduction>(x: &Matrix, cx: &Context<'_>) -> Result<R::Partial> {
+    let chunks: Vec<&[f64]> = x.tiles().iter().flat_map(|tile| tile.data().chunks(UNIT_CELLS)).collect();
+    let reduce = |cells: &[f64]| cells.chunks(LANE_CELLS).map(R::lane).reduce(R::merge).unwrap_or(R::EMPTY);
+    let partials = cx.map(chunks, |cells| Ok(reduce(cells)))?;
+    Ok(partials.into_iter().reduce(R::merge).unwrap_or(R::EMPTY))
+}
+
+/// A result for each stored column.
+pub fn down<R: Reduction>(x: &Matrix, cx: &Context<'_>) -> Result<Vec<R::Partial>> {
+    let columns = x.stored_columns();
+    let width = unit_columns(x.tile_rows().min(x.stored_rows()));
+    let blocks: Vec<Range<usize>> = segments(0..columns, width).collect();
+    let groups = grouped(x.tiles().len(), TASKS.div_ceil(blocks.len().max(1)));
+    let bytes = (groups.len() * columns * size_of::<R::Partial>()) as u64;
+    let _accumulators = cx.memory.ticket(bytes)?;
+    let tasks = groups.iter().flat_map(|group| blocks.iter().map(move |block| (group, block))).collect();
+    let partials = cx.map(tasks, |(group, block): (&Range<usize>, &Range<usize>)| {
+        let mut partials = vec![R::EMPTY; block.len()];
+        for tile in &x.tiles()[group.clone()] {
+            cx.cancel.check()?;
+            for (partial, column) in partials.iter_mut().zip(block.clone()) {
+                *partial = R::merge(*partial, R::lane(tile.column(column)));
+            }
+        }
+        Ok(partials)
+    })?;
+    let mut results = vec![R::EMPTY; columns];
+    for group in partials.chunks(blocks.len().max(1)) {
+        for (block, part) in blocks.iter().zip(group) {
+            merge_lists::<R>(&mut results[block.clone()], part);
+        }
+    }
+    Ok(results)
+}
+
+/// A result for each stored row.
+pub fn across<R: Reduction>(x: &Matrix, cx: &Context<'_>) -> Result<Vec<R::Partial>> {
+    if x.stored_rows() == 1 {
+        return Ok(vec![all::<R>(x, cx)?]);
+    }
+    let bytes = (2 * x.stored_rows() * size_of::<R::Partial>()) as u64;
+    let _accumulators = cx.memory.ticket(bytes)?;
+    let split = |tile| segments(0..Tile::rows(tile), BLOCK_ROWS).map(move |rows| Block { tile, rows });
+    let partials = cx.map(x.tiles().iter().flat_map(split).collect(), |block| {
+        let mut partials = vec![R::EMPTY; block.height()];
+        R::across(&block, &mut partials);
+        Ok(partials)
+    })?;
+    Ok(partials.concat())
+}

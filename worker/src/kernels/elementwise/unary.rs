@@ -1,0 +1,65 @@
+//! Functions of one cell, as NumPy has them.
+
+use fondaco_proto::op::Unary;
+
+use super::{super::simd, Lane};
+
+/// A function over a lane.
+pub type Kernel = fn(Lane<'_>, &mut [f64]);
+
+fn lanes(x: Lane<'_>, out: &mut [f64], f: impl Fn(f64) -> f64) {
+    match x {
+        Lane::Cells(x) => simd::map(out, x, f),
+        Lane::Cell(x) => out.fill(f(x)),
+    }
+}
+
+/// 1 for true, 0 for false.
+#[inline(always)]
+pub fn truth(condition: bool) -> f64 {
+    if condition { 1.0 } else { 0.0 }
+}
+
+/// The kernel of a function; softmax, which is of rows, passes cells through.
+pub fn kernel(function: Unary) -> Kernel {
+    match function {
+        Unary::Negative => |x, out| lanes(x, out, |x| -x),
+        Unary::Abs => |x, out| lanes(x, out, f64::abs),
+        Unary::Sign => |x, out| lanes(x, out, sign),
+        Unary::Sqrt => |x, out| lanes(x, out, f64::sqrt),
+        Unary::Exp => |x, out| lanes(x, out, f64::exp),
+        Unary::Log => |x, out| lanes(x, out, f64::ln),
+        Unary::Log1p => |x, out| lanes(x, out, f64::ln_1p),
+        Unary::Expm1 => |x, out| lanes(x, out, f64::exp_m1),
+        Unary::Sin => |x, out| lanes(x, out, f64::sin),
+        Unary::Cos => |x, out| lanes(x, out, f64::cos),
+        Unary::Tan => |x, out| lanes(x, out, f64::tan),
+        Unary::Asin => |x, out| lanes(x, out, f64::asin),
+        Unary::Acos => |x, out| lanes(x, out, f64::acos),
+        Unary::Atan => |x, out| lanes(x, out, f64::atan),
+        Unary::Sinh => |x, out| lanes(x, out, f64::sinh),
+        Unary::Cosh => |x, out| lanes(x, out, f64::cosh),
+        Unary::Tanh => |x, out| lanes(x, out, f64::tanh),
+        Unary::Sigmoid => |x, out| lanes(x, out, sigmoid),
+        Unary::Floor => |x, out| lanes(x, out, f64::floor),
+        Unary::Ceil => |x, out| lanes(x, out, f64::ceil),
+        Unary::Round => |x, out| lanes(x, out, f64::round_ties_even),
+        Unary::Isnan => |x, out| lanes(x, out, |x| truth(x.is_nan())),
+        Unary::Isinf => |x, out| lanes(x, out, |x| truth(x.is_infinite())),
+        Unary::Not => |x, out| lanes(x, out, |x| truth(x == 0.0)),
+        Unary::Softmax | Unary::LogSoftmax => |x, out| lanes(x, out, |x| x),
+    }
+}
+
+/// -1, 0 or 1; NaN of NaN.
+#[inline(always)]
+fn sign(x: f64) -> f64 {
+    if x.is_nan() { x } else { truth(x > 0.0) - truth(x < 0.0) }
+}
+
+/// `1 / (1 + exp(-x))`, without overflow and with full accuracy at both ends.
+#[inline(always)]
+fn sigmoid(x: f64) -> f64 {
+    let e = (-x.abs()).exp();
+    (if x < 0.0 { e } else { 1.0 }) / (1.0 + e)
+}
