@@ -3,7 +3,7 @@
 use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use fondaco_proto::{
-    CoordinatorId, Op, Shape,
+    CoordinatorId, Op,
     op::{CreateOp, Distribution, Fill, Rand},
 };
 use ndarray::Array2;
@@ -18,6 +18,9 @@ use crate::{
     read::Read,
     session::Session,
 };
+
+/// How often sites are told of dropped variables when no program tells them.
+const LONE_DROPS_EVERY: Duration = Duration::from_secs(5);
 
 /// A coordinator's connection to its sites, with a scope of variables at each. Dropped, it clears its scopes in the
 /// background; [`Federation::close`] waits for that.
@@ -58,16 +61,7 @@ impl Federation {
             opened.into_iter().map(|(_, connection)| connection).collect::<Result<_>>()?;
         let runtime = Handle::current();
         let session = Arc::new(Session::new(connections, runtime.clone()));
-        let lease = session.sites.iter().map(|site| site.lease).filter(|lease| !lease.is_zero()).min();
-        let renewed = session.clone();
-        let renewal = runtime.spawn(async move {
-            let Some(lease) = lease else { return };
-            let pause = (lease / 3).max(Duration::from_millis(100));
-            loop {
-                tokio::time::sleep(pause).await;
-                renewed.renew().await;
-            }
-        });
+        let renewal = runtime.spawn(keep_house(session.clone()));
         Ok(Self { session, renewal })
     }
 
@@ -113,12 +107,15 @@ impl Federation {
         Read::new(self.session.clone(), Cut::Columns, parts.collect())
     }
 
-    /// Cuts an array along a layout of its shape, and sends each site its part.
+    /// Cuts an array along a layout of its shape, and sends each site its part. An owned array is not copied.
     ///
     /// # Errors
-    /// `Plan` if the shapes differ, or the layout names another federation's site.
-    pub fn scatter(&self, array: &Array2<f64>, layout: &Layout) -> Result<FedMatrix> {
-        let operand = Operand::from(array);
+    /// `Plan` if the shapes differ, it is no array, or the layout names another federation's site.
+    pub fn scatter(&self, array: impl Into<Operand>, layout: &Layout) -> Result<FedMatrix> {
+        let operand = array.into().into_matrix();
+        if matches!(operand, Operand::Fed(_)) {
+            return Err(Error::plan("scatter: the matrix is federated already"));
+        }
         let plan = scatter(&operand.arg(), layout)?;
         carry_out(&self.session, plan, &[operand])?.fed()
     }
@@ -127,8 +124,9 @@ impl Federation {
     ///
     /// # Errors
     /// `Plan` if there is no such site.
-    pub fn put_whole(&self, site: &str, array: &Array2<f64>) -> Result<FedMatrix> {
-        let shape = Shape::new(array.nrows() as u64, array.ncols() as u64);
+    pub fn put_whole(&self, site: &str, array: impl Into<Operand>) -> Result<FedMatrix> {
+        let array = array.into();
+        let shape = array.arg().shape();
         self.scatter(array, &Layout::whole(site, shape))
     }
 
@@ -192,6 +190,21 @@ impl Federation {
     /// That of the first site that did not answer.
     pub async fn close(self) -> Result<()> {
         self.session.clone().close().await
+    }
+}
+
+/// Renews the leases at a third of the shortest, and sends drops that nothing else carries.
+async fn keep_house(session: Arc<Session>) {
+    let lease = session.sites.iter().map(|site| site.lease).filter(|lease| !lease.is_zero()).min();
+    let renew_every = (lease.unwrap_or(Duration::MAX) / 3).max(Duration::from_millis(100));
+    let mut renewed = tokio::time::Instant::now();
+    loop {
+        tokio::time::sleep(LONE_DROPS_EVERY.min(renew_every)).await;
+        session.send_lone_drops().await;
+        if renewed.elapsed() >= renew_every {
+            session.renew().await;
+            renewed = tokio::time::Instant::now();
+        }
     }
 }
 

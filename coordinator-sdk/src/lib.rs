@@ -33,6 +33,7 @@
 //! ```
 
 pub mod algorithms;
+mod batch;
 mod combine;
 mod connection;
 mod dataset;

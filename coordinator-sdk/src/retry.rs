@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use tonic::{Code, Status};
 
-/// Retries after the connection broke.
+/// Retries after the connection broke, and for how long: a worker that hangs is noticed by keep-alives, each time anew.
 const BROKEN_RETRIES_MAX: u32 = 2;
+const BROKEN_WAIT_MAX: Duration = Duration::from_secs(4);
 /// How long a worker that is busy is asked again.
 const BUSY_WAIT_MAX: Duration = Duration::from_secs(30);
 /// The shortest and longest pause before a busy worker is asked again.
@@ -54,12 +55,13 @@ pub(crate) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
 /// The retries that one call has left.
 pub(crate) struct Retries {
     broken: u32,
+    first_broken: Option<Instant>,
     begun: Instant,
 }
 
 impl Retries {
     pub fn new() -> Self {
-        Self { broken: 0, begun: Instant::now() }
+        Self { broken: 0, first_broken: None, begun: Instant::now() }
     }
 
     /// How long to wait before the call is made again; `None` if it is not.
@@ -71,7 +73,8 @@ impl Retries {
             }
             Failure::Broken(_) if self.broken < BROKEN_RETRIES_MAX => {
                 self.broken += 1;
-                Some(Duration::from_millis(100) * 4_u32.pow(self.broken - 1))
+                let since = self.first_broken.get_or_insert_with(Instant::now).elapsed();
+                (since < BROKEN_WAIT_MAX).then_some(Duration::from_millis(100) * 4_u32.pow(self.broken - 1))
             }
             Failure::Broken(_) | Failure::Unexpected(_) => None,
         }
@@ -98,7 +101,7 @@ mod tests {
         assert_eq!(retries.after(&busy(20)), Some(Duration::from_millis(20)));
         assert_eq!(retries.after(&busy(1_000_000)), Some(Duration::from_secs(5)));
         let old = Instant::now().checked_sub(BUSY_WAIT_MAX).unwrap();
-        assert_eq!(Retries { broken: 0, begun: old }.after(&busy(20)), None);
+        assert_eq!(Retries { broken: 0, first_broken: None, begun: old }.after(&busy(20)), None);
     }
 
     #[test]

@@ -14,8 +14,9 @@ use tokio::{runtime::Handle, sync::Mutex, task::JoinSet};
 
 use crate::{
     Error, Result,
+    batch::{Batch, BatchLimits, Output, batches, screen},
     connection::Connection,
-    queue::{Batch, BatchLimits, Fetch, How, Item, Output, Queues, Variable, batches, screen},
+    queue::{Fetch, How, Item, Queues, Variable},
 };
 
 /// The sites of one federation, and what waits for them.
@@ -219,16 +220,27 @@ impl Session {
         }
     }
 
-    /// Renews all leases, and sends the drops of sites where nothing else waits. A scope that is lost is reported by
-    /// the next program.
+    /// Renews all leases. A scope that is lost is reported by the next program.
     pub async fn renew(&self) {
-        for (site, connection) in self.sites.iter().enumerate() {
+        for connection in &self.sites {
             if let Err(error) = connection.renew().await {
                 tracing::debug!(%error, "a lease was not renewed");
-                continue;
             }
-            let _flight = self.flight.lock().await;
-            let dropped = self.queues.take_lone_drops(site);
+        }
+    }
+
+    /// Sends the drops of sites where nothing else waits. What a site does not take is dropped with its scope.
+    pub async fn send_lone_drops(&self) {
+        for (site, connection) in self.sites.iter().enumerate() {
+            let mut failed = self.flight.lock().await;
+            let (items, _) = screen(self.queues.take_lone_drops(site), &mut failed);
+            let dropped: Vec<VarId> = items
+                .iter()
+                .filter_map(|item| match item {
+                    Item::Drop(id) | Item::Cleanup(id) => Some(*id),
+                    Item::Bind(_) => None,
+                })
+                .collect();
             if !dropped.is_empty()
                 && let Err(error) = connection.clear(&dropped).await
             {

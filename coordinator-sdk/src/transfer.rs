@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 use fondaco_proto::{Block, CHUNK_BYTES, MatrixHeader, Shape, tile_rows};
-use ndarray::{ArcArray2, Array2, ArrayView2, ShapeBuilder, s};
+use ndarray::{ArcArray2, Array2, ArrayView2, Axis, ShapeBuilder, s};
 
 /// A region of an array of the coordinator, to be sent to a site.
 #[derive(Clone)]
@@ -42,20 +42,14 @@ impl Upload {
     /// Its bytes in chunks, made when they are asked for, each with its offset.
     pub fn chunks(self) -> impl Iterator<Item = (u64, Bytes)> + Send + 'static {
         let height = tile_rows(self.columns.len() as u64) as usize;
-        let (rows, columns) = (self.rows.len(), self.columns.len());
-        let runs = (0..rows).step_by(height).flat_map(move |top| (0..columns).map(move |column| (top, column)));
-        let mut runs = runs.fuse();
+        let mut tops = (0..self.rows.len()).step_by(height);
         let mut pending = BytesMut::new();
         let mut offset = 0;
         std::iter::from_fn(move || {
             while pending.len() < CHUNK_BYTES {
-                let Some((top, column)) = runs.next() else { break };
-                if pending.capacity() < CHUNK_BYTES {
-                    pending.reserve(CHUNK_BYTES + 8 * height);
-                }
-                for value in self.view().slice(s![top..rows.min(top + height), column]) {
-                    pending.extend_from_slice(&value.to_le_bytes());
-                }
+                let Some(top) = tops.next() else { break };
+                let bottom = self.rows.len().min(top + height);
+                append_tile(&mut pending, self.view().slice(s![top..bottom, ..]));
             }
             let chunk = pending.split_to(pending.len().min(CHUNK_BYTES)).freeze();
             let at = offset;
@@ -65,11 +59,28 @@ impl Upload {
     }
 }
 
-/// A matrix that is being received.
+/// Appends a tile, column-major. A few columns at a time, so that both sides are touched in cache lines.
+fn append_tile(bytes: &mut BytesMut, tile: ArrayView2<f64>) {
+    let (rows, start) = (tile.nrows(), bytes.len());
+    bytes.resize(start + 8 * tile.len(), 0);
+    let mut rest = &mut bytes[start..];
+    for block in tile.axis_chunks_iter(Axis(1), 8) {
+        let (cells, next) = rest.split_at_mut(8 * block.len());
+        let (cells, _) = cells.as_chunks_mut::<8>();
+        for (i, row) in block.rows().into_iter().enumerate() {
+            for (column, value) in row.iter().enumerate() {
+                cells[column * rows + i] = value.to_le_bytes();
+            }
+        }
+        rest = next;
+    }
+}
+
+/// A matrix that is being received: each run of a column goes to its place in a column-major array.
 pub(crate) struct Incoming {
     header: MatrixHeader,
     values: Vec<f64>,
-    cells: usize,
+    received: usize,
     hasher: Option<Box<blake3::Hasher>>,
 }
 
@@ -82,7 +93,7 @@ impl Incoming {
         }
         let cells = expected.cells().map_err(|error| error.message().to_owned())? as usize;
         let hasher = header.blake3.map(|_| Box::default());
-        Ok(Self { header, values: Vec::with_capacity(cells), cells, hasher })
+        Ok(Self { header, values: vec![0.0; cells], received: 0, hasher })
     }
 
     /// Takes the next chunk.
@@ -90,12 +101,26 @@ impl Incoming {
     /// # Errors
     /// What is wrong with it: out of order, cut within a number, or more than the shape holds.
     pub fn push(&mut self, offset: u64, data: &[u8]) -> Result<(), String> {
-        let (numbers, rest) = data.as_chunks::<8>();
-        let in_order = offset == 8 * self.values.len() as u64;
-        if !in_order || !rest.is_empty() || numbers.len() > self.cells - self.values.len() {
+        let (mut numbers, rest) = data.as_chunks::<8>();
+        let in_order = offset == 8 * self.received as u64;
+        if !in_order || !rest.is_empty() || numbers.len() > self.values.len() - self.received {
             return Err(format!("a chunk of {} bytes at {offset} that does not fit", data.len()));
         }
-        self.values.extend(numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)));
+        let (rows, columns) = (self.header.shape.rows as usize, self.header.shape.columns as usize);
+        let height = self.header.tile_rows as usize;
+        while !numbers.is_empty() {
+            let top = self.received / (height * columns) * height;
+            let tile_height = height.min(rows - top);
+            let within = self.received - top * columns;
+            let (column, row) = (within / tile_height, within % tile_height);
+            let (run, next) = numbers.split_at(numbers.len().min(tile_height - row));
+            let start = column * rows + top + row;
+            for (value, bytes) in self.values[start..start + run.len()].iter_mut().zip(run) {
+                *value = f64::from_le_bytes(*bytes);
+            }
+            self.received += run.len();
+            numbers = next;
+        }
         if let Some(hasher) = &mut self.hasher {
             hasher.update(data);
         }
@@ -107,8 +132,8 @@ impl Incoming {
     /// # Errors
     /// What is missing, or that the bytes are not those that the sender hashed.
     pub fn finish(self) -> Result<Array2<f64>, String> {
-        if self.values.len() != self.cells {
-            return Err(format!("{} cells of {}", self.values.len(), self.cells));
+        if self.received != self.values.len() {
+            return Err(format!("{} cells of {}", self.received, self.values.len()));
         }
         if let (Some(hasher), Some(expected)) = (&self.hasher, self.header.blake3)
             && hasher.finalize() != expected
@@ -116,19 +141,7 @@ impl Incoming {
             return Err("bytes that are not those that were hashed".to_owned());
         }
         let (rows, columns) = (self.header.shape.rows as usize, self.header.shape.columns as usize);
-        let height = self.header.tile_rows as usize;
-        let wrong = |error: ndarray::ShapeError| error.to_string();
-        if rows <= height {
-            return Array2::from_shape_vec((rows, columns).f(), self.values).map_err(wrong);
-        }
-        let mut whole = Array2::zeros((rows, columns).f());
-        for top in (0..rows).step_by(height) {
-            let bottom = rows.min(top + height);
-            let tile = &self.values[top * columns..bottom * columns];
-            let tile = ArrayView2::from_shape((bottom - top, columns).f(), tile).map_err(wrong)?;
-            whole.slice_mut(s![top..bottom, ..]).assign(&tile);
-        }
-        Ok(whole)
+        Array2::from_shape_vec((rows, columns).f(), self.values).map_err(|error| error.to_string())
     }
 }
 

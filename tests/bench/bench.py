@@ -85,6 +85,7 @@ RESIDENT_FREE_BYTES = 100_000_000
 # Between two measurements: for threads of OpenBLAS, which spin for some 25 ms, to sleep.
 SETTLE_S = 0.2
 
+
 @dataclasses.dataclass(frozen=True)
 class Scale:
     """How much is measured."""
@@ -137,8 +138,10 @@ def compare(what, ours, reference, tolerance):
             raise BenchError(f"{what}: {key} is off by {off:.1e} of its largest number; {tolerance:.0e} is allowed")
 
 
-def on_both(session, name, reference_name, cmd, tolerance=1e-9, **arguments):
-    """A command that driver and reference carry out alike: once each, to warm up and compare, then in turns."""
+def on_both(session, name, reference_name, cmd=None, tolerance=1e-9, **arguments):
+    """A command (called as the benchmark, unless given) that driver and reference carry out alike: once each, to warm up
+    and to compare, then in turns."""
+    cmd = cmd or name
     sides = (session.driver, session.reference)
     checks = [side.ask(cmd, **arguments)["check"] for side in sides]
     compare(name, *checks, tolerance)
@@ -157,8 +160,8 @@ def median(name, unit, ours, reference, reference_name):
 def kmeans(session):
     """Lloyd's algorithm from ten centres near the middle, so that no cluster is small."""
     centres = 0.1 * np.random.default_rng(dataset.SEED).standard_normal((CLUSTERS, session.scale.columns))
-    arguments = {"centres": centres.tolist(), "iterations": KMEANS_ITERATIONS, "tolerance": 1e-6}
-    return on_both(session, "kmeans", "scikit-learn KMeans, Lloyd", "kmeans", **arguments)
+    arguments = {"centres": centres.tolist(), "iterations": KMEANS_ITERATIONS}
+    return on_both(session, "kmeans", "scikit-learn KMeans, Lloyd", tolerance=1e-6, **arguments)
 
 
 def read(session, codec):
@@ -263,12 +266,12 @@ def resident_data(arguments, scale, folder, made):
 
 # On resident data, in this order; `resident` last, when the workers have been through all the others.
 ON_RESIDENT_DATA = {
-    ("gram",): lambda s: on_both(s, "gram", "NumPy X.T @ X", "gram"),
-    ("lm_normal_equations",): lambda s: on_both(s, "lm_normal_equations", "NumPy solve", "lm_normal_equations"),
-    ("mmchain",): lambda s: on_both(s, "mmchain", "NumPy X.T @ (X @ v)", "mmchain", steps=STEPS),
-    ("lm_cg",): lambda s: on_both(s, "lm_cg", "NumPy conjugate gradient", "lm_cg", tolerance=1e-6, steps=STEPS),
+    ("gram",): lambda s: on_both(s, "gram", "NumPy X.T @ X"),
+    ("lm_normal_equations",): lambda s: on_both(s, "lm_normal_equations", "NumPy solve(X.T @ X, X.T @ y)"),
+    ("mmchain",): lambda s: on_both(s, "mmchain", "NumPy X.T @ (X @ v)", steps=STEPS),
+    ("lm_cg",): lambda s: on_both(s, "lm_cg", "NumPy conjugate gradient", tolerance=1e-6, steps=STEPS),
     ("kmeans",): kmeans,
-    ("aggregates",): lambda s: on_both(s, "aggregates", "NumPy sum, mean, var, min, max", "aggregates"),
+    ("aggregates",): lambda s: on_both(s, "aggregates", "NumPy sum, mean, var, min, max"),
     ("read_plain",): lambda s: read(s, "plain"),
     ("read_zstd",): lambda s: read(s, "zstd"),
     ("tiny", "tiny_p99"): tiny,
@@ -320,7 +323,7 @@ def main():
     if arguments.rounds:
         scale = dataclasses.replace(scale, rounds=arguments.rounds)
     if os.getloadavg()[0] > 0.5:
-        print(f"this machine is not idle (load {os.getloadavg()[0]:.1f}); the numbers will be", file=sys.stderr)
+        print(f"other work is running (load {os.getloadavg()[0]:.1f}): take these numbers with care", file=sys.stderr)
     report = Report(arguments.only)
     try:
         measure(arguments, scale, report)

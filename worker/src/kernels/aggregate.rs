@@ -16,6 +16,7 @@ mod total;
 use extreme::{Extreme, Largest, Smallest};
 use moments::Moments;
 use reduction::{Reduction, across, all, down, merge_lists};
+pub(crate) use reduction::{fold_columns, fold_rows};
 use total::{NonZero, Plain, Square, Total};
 
 /// The value of the operator, whose shape is `shape`.

@@ -3,15 +3,14 @@
 
 use fondaco_proto::{Error, Result, Shape, op::MatmulOp};
 
+use self::general::{cross, product};
 use super::{Context, elementwise};
 use crate::matrix::Matrix;
 
-mod accumulate;
-mod chain;
+pub(crate) mod accumulate;
+pub(crate) mod chain;
 mod general;
 mod gram;
-
-pub(crate) use general::{cross, product};
 
 /// The value of the operator; see the vocabulary for the order of its inputs.
 pub fn run(op: MatmulOp, inputs: &[Matrix], cx: &Context<'_>) -> Result<Matrix> {

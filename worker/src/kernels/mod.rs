@@ -10,18 +10,18 @@ use rayon::prelude::*;
 
 use crate::{cancel::Cancel, matrix::Matrix, memory::Memory};
 
-mod aggregate;
-mod blas;
+pub(crate) mod aggregate;
+pub(crate) mod blas;
 mod create;
 mod elementwise;
 mod materialise;
-mod matmul;
+pub(crate) mod matmul;
 mod reorg;
-mod simd;
-mod slice;
+pub(crate) mod simd;
+pub(crate) mod slice;
 #[cfg(test)]
 pub(crate) mod testing;
-mod view;
+pub(crate) mod view;
 
 pub use blas::{core_name as blas_core_name, single_threaded as single_threaded_blas};
 pub use materialise::untransposed;

@@ -45,6 +45,26 @@ pub(super) fn copy_column(x: &Matrix, column: usize, first_row: usize, out: &mut
     }
 }
 
+/// Copies rows and columns, the transpose flag considered, column after column.
+pub(crate) fn copy_block(x: &Matrix, rows: Range<usize>, columns: Range<usize>, out: &mut [f64]) {
+    let height = rows.len().max(1);
+    if !x.is_transposed() {
+        for (column, out) in columns.zip(out.chunks_exact_mut(height)) {
+            copy_column(x, column, rows.start, out);
+        }
+        return;
+    }
+    for range in segments(columns.clone(), x.tile_rows()) {
+        let tile = &x.tiles()[range.start / x.tile_rows()];
+        for (i, row) in rows.clone().enumerate() {
+            let cells = &tile.column(row)[range.start - tile.first_row()..range.end - tile.first_row()];
+            for (j, cell) in cells.iter().enumerate() {
+                out[(range.start - columns.start + j) * height + i] = *cell;
+            }
+        }
+    }
+}
+
 /// These stored rows and columns.
 fn stored_range(x: &Matrix, rows: Range<usize>, columns: Range<usize>, cx: &Context<'_>) -> Result<Matrix> {
     let mut builder = Builder::new(cx.memory, rows.len(), columns.len())?;

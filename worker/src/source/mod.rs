@@ -1,73 +1,152 @@
-//! stub
-use crate::{cancel::Cancel, matrix::Matrix, memory::Memory};
-use fondaco_lineage::FileIdentity;
-use fondaco_proto::{op::Read, *};
-use std::{path::Path, sync::Arc};
-/// x
-#[derive(Debug)]
-pub struct Files;
-impl Files {
-    /// x
-    pub fn new(_p: &Path) -> Self {
-        Self
+//! The owner's files as matrices.
+//!
+//! A [`Dataset`] is a name and the place of its [`Files`]: Parquet or Arrow IPC, one or a folder of parts. A
+//! [`Snapshot`] is what they held at one moment; it plans reads against their metadata and reads columns straight into
+//! the tiles of a matrix. Files are read with positioned reads on the descriptor that the snapshot opened, and are
+//! hostile until proven otherwise: sizes are checked before they are believed, scratch memory is counted, and a decoder
+//! that panics is an error of the file.
+//!
+//! `part` is one file, `parquet_file` and `arrow_file` its two formats, `sink` where decoded rows go.
+
+mod arrow_file;
+mod arrow_values;
+mod bits;
+mod decompress;
+mod delta;
+mod fault;
+mod file;
+mod number;
+mod pages;
+mod parquet_file;
+mod part;
+mod plan;
+mod predicate;
+mod schema;
+mod scratch;
+mod sink;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use fondaco_proto::Result;
+
+use self::{
+    fault::{Fault, guarded},
+    file::Stat,
+    part::Part,
+    snapshot::told,
+};
+pub use self::{plan::ReadPlan, schema::Column, snapshot::Snapshot};
+
+/// How many parts a dataset may have: each keeps a descriptor open.
+const PARTS_MAX: usize = 512;
+
+/// What the names of parts end in.
+const EXTENSIONS: [&str; 4] = ["parquet", "arrow", "ipc", "feather"];
+
+/// Where a dataset lies: one file, or a folder of parts.
+#[derive(Clone)]
+pub struct Files {
+    path: PathBuf,
+}
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Files(..)")
     }
 }
-/// x
-#[derive(Debug)]
-pub struct Dataset;
-impl Dataset {
-    /// x
-    pub fn new(_n: String, _f: Files) -> Self {
-        Self
+
+impl Files {
+    /// At this path. Of a folder, the files ending in `.parquet`, `.arrow`, `.ipc` and `.feather` are the parts, in the
+    /// order of their names; hidden ones are not.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
     }
-    /// x
-    pub fn with_content_digest(self, _b: bool) -> Self {
+
+    /// The files there are now, in the order of their rows, and their states.
+    fn find(&self) -> Result<(Vec<PathBuf>, Vec<Stat>), Fault> {
+        let stat = |path: &Path| fs::metadata(path).map_err(unreachable_file);
+        let metadata = stat(&self.path)?;
+        if !metadata.is_dir() {
+            return Ok((vec![self.path.clone()], vec![Stat::of(&metadata)]));
+        }
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(unreachable_file)? {
+            let path = entry.map_err(unreachable_file)?.path();
+            if is_part(&path) {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        if paths.is_empty() {
+            return Err(Fault::of("its folder has no *.parquet, *.arrow, *.ipc or *.feather", "an empty folder"));
+        }
+        if paths.len() > PARTS_MAX {
+            return Err(Fault::of(format!("it has more than {PARTS_MAX} parts"), format!("{} parts", paths.len())));
+        }
+        let stats = paths.iter().map(|path| Ok(Stat::of(&stat(path)?))).collect::<Result<_, Fault>>()?;
+        Ok((paths, stats))
+    }
+}
+
+fn is_part(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+    !hidden && extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension)))
+}
+
+fn unreachable_file(error: io::Error) -> Fault {
+    match error.kind() {
+        io::ErrorKind::NotFound => Fault::of("a file is missing", error.to_string()),
+        _ => Fault::of("a file cannot be opened", error.to_string()),
+    }
+}
+
+/// A named table in the owner's files.
+#[derive(Debug)]
+pub struct Dataset {
+    name: String,
+    files: Files,
+    digest_content: bool,
+    current: Mutex<Option<Arc<Snapshot>>>,
+}
+
+impl Dataset {
+    /// A dataset of these files; nothing is opened yet.
+    pub fn new(name: String, files: Files) -> Self {
+        Self { name, files, digest_content: false, current: Mutex::default() }
+    }
+
+    /// Whether the identity of a file covers all its bytes; each change costs reading the whole file.
+    #[must_use]
+    pub fn with_content_digest(mut self, digest_content: bool) -> Self {
+        self.digest_content = digest_content;
         self
     }
-    /// x
+
+    /// The dataset as its files are now; the same snapshot as long as they do not change. Blocks on the file system.
+    ///
+    /// # Errors
+    /// `Data` if a file is missing, damaged, of another format, or of another schema than the first.
     pub fn snapshot(&self) -> Result<Arc<Snapshot>> {
-        Err(Error::internal("x"))
-    }
-}
-/// x
-#[derive(Debug)]
-pub struct Snapshot;
-/// x
-pub struct Column {
-    /// x
-    pub name: String,
-    /// x
-    pub type_name: String,
-    /// x
-    pub numeric: bool,
-}
-/// x
-pub struct ReadPlan;
-impl ReadPlan {
-    /// x
-    pub fn columns(&self) -> usize {
-        0
-    }
-}
-impl Snapshot {
-    /// x
-    pub fn schema(&self) -> &[Column] {
-        &[]
-    }
-    /// x
-    pub fn rows(&self) -> u64 {
-        0
-    }
-    /// x
-    pub fn identities(&self) -> &[FileIdentity] {
-        &[]
-    }
-    /// x
-    pub fn plan(&self, _r: &Read) -> Result<ReadPlan> {
-        Ok(ReadPlan)
-    }
-    /// x
-    pub fn read(&self, _p: &ReadPlan, _m: &Arc<Memory>, _c: &Cancel, _x: bool) -> Result<Matrix> {
-        Err(Error::internal("x"))
+        // A panic leaves the last complete snapshot, or none.
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        guarded(|| {
+            let (paths, stats) = self.files.find()?;
+            if let Some(snapshot) = current.as_ref().filter(|snapshot| snapshot.is_of(&stats)) {
+                return Ok(Arc::clone(snapshot));
+            }
+            let parts = paths.iter().map(|path| Part::open(path, self.digest_content)).collect::<Result<_, _>>()?;
+            let snapshot = Arc::new(Snapshot::new(&self.name, parts)?);
+            *current = Some(Arc::clone(&snapshot));
+            Ok(snapshot)
+        })
+        .map_err(|fault| told(&self.name, fault))
     }
 }

@@ -19,6 +19,10 @@ const LANE_CELLS: usize = 4096;
 /// Tasks that a reduction down columns is cut into where it has fewer blocks of columns.
 const TASKS: usize = 128;
 
+/// Rows and columns that are gathered at a time to have the cells of a row side by side.
+const GATHERED_ROWS: usize = 64;
+const GATHERED_COLUMNS: usize = 512;
+
 /// A reduction of cells to a partial result, and of partial results to one.
 pub trait Reduction {
     /// What cells are reduced to.
@@ -78,30 +82,73 @@ pub fn all<R: Reduction>(x: &Matrix, cx: &Context<'_>) -> Result<R::Partial> {
 
 /// A result for each stored column.
 pub fn down<R: Reduction>(x: &Matrix, cx: &Context<'_>) -> Result<Vec<R::Partial>> {
+    fold_columns(x, cx, R::EMPTY, |_, cells| R::lane(cells), R::merge)
+}
+
+/// Merges, for each stored column, what `lane` makes of its index and its cells of each tile.
+pub fn fold_columns<P: Copy + Send + Sync>(
+    x: &Matrix,
+    cx: &Context<'_>,
+    empty: P,
+    lane: impl Fn(usize, &[f64]) -> P + Send + Sync,
+    merge: impl Fn(P, P) -> P + Send + Sync,
+) -> Result<Vec<P>> {
     let columns = x.stored_columns();
     let width = unit_columns(x.tile_rows().min(x.stored_rows()));
     let blocks: Vec<Range<usize>> = segments(0..columns, width).collect();
     let groups = grouped(x.tiles().len(), TASKS.div_ceil(blocks.len().max(1)));
-    let bytes = (groups.len() * columns * size_of::<R::Partial>()) as u64;
-    let _accumulators = cx.memory.ticket(bytes)?;
+    let _accumulators = cx.memory.ticket(((groups.len() + 1) * columns * size_of::<P>()) as u64)?;
     let tasks = groups.iter().flat_map(|group| blocks.iter().map(move |block| (group, block))).collect();
     let partials = cx.map(tasks, |(group, block): (&Range<usize>, &Range<usize>)| {
-        let mut partials = vec![R::EMPTY; block.len()];
+        let mut partials = vec![empty; block.len()];
         for tile in &x.tiles()[group.clone()] {
             cx.cancel.check()?;
             for (partial, column) in partials.iter_mut().zip(block.clone()) {
-                *partial = R::merge(*partial, R::lane(tile.column(column)));
+                *partial = merge(*partial, lane(column, tile.column(column)));
             }
         }
         Ok(partials)
     })?;
-    let mut results = vec![R::EMPTY; columns];
+    let mut results = vec![empty; columns];
     for group in partials.chunks(blocks.len().max(1)) {
         for (block, part) in blocks.iter().zip(group) {
-            merge_lists::<R>(&mut results[block.clone()], part);
+            for (result, part) in results[block.clone()].iter_mut().zip(part) {
+                *result = merge(*result, *part);
+            }
         }
     }
     Ok(results)
+}
+
+/// Merges, for each stored row, what `lane` makes of its index and some of its cells after another.
+pub fn fold_rows<P: Copy + Send + Sync>(
+    x: &Matrix,
+    cx: &Context<'_>,
+    empty: P,
+    lane: impl Fn(usize, &[f64]) -> P + Send + Sync,
+    merge: impl Fn(P, P) -> P + Send + Sync,
+) -> Result<Vec<P>> {
+    let _accumulators = cx.memory.ticket((2 * x.stored_rows() * size_of::<P>()) as u64)?;
+    let split = |tile| segments(0..Tile::rows(tile), GATHERED_ROWS).map(move |rows| (tile, rows));
+    let tasks = x.tiles().iter().flat_map(split).collect();
+    let partials = cx.map(tasks, |(tile, rows): (&Tile, Range<usize>)| {
+        let mut partials = vec![empty; rows.len()];
+        let mut gathered = vec![0.0; rows.len() * GATHERED_COLUMNS];
+        for columns in segments(0..x.stored_columns(), GATHERED_COLUMNS) {
+            cx.cancel.check()?;
+            for (j, column) in columns.clone().enumerate() {
+                for (i, cell) in tile.column(column)[rows.clone()].iter().enumerate() {
+                    gathered[i * GATHERED_COLUMNS + j] = *cell;
+                }
+            }
+            for (i, (partial, cells)) in partials.iter_mut().zip(gathered.chunks(GATHERED_COLUMNS)).enumerate() {
+                let row = tile.first_row() + rows.start + i;
+                *partial = merge(*partial, lane(row, &cells[..columns.len()]));
+            }
+        }
+        Ok(partials)
+    })?;
+    Ok(partials.concat())
 }
 
 /// A result for each stored row.

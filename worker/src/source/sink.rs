@@ -1,0 +1,175 @@
+//! Where the decoded rows of a column go: into the cells of a matrix, or into the tests of a filter.
+
+use std::{cmp::Ordering, mem, vec};
+
+use super::{
+    bits::{Bits, WORD},
+    fault::Fault,
+    number::Number,
+    predicate::{Leaf, Test, Truth},
+};
+
+/// Takes a column's rows in order, batch after batch; every batch but the last has a multiple of 64 rows.
+pub(super) trait Sink {
+    /// Whether none of the next `rows` rows matters; they count as taken then.
+    fn passes(&mut self, rows: usize) -> bool;
+
+    /// Rows of numbers; a row that is not `valid` is null, whatever its value.
+    fn numbers<V, N: Number>(
+        &mut self,
+        values: &[V],
+        valid: Option<&[bool]>,
+        number: impl Fn(&V) -> N,
+    ) -> Result<(), Fault>;
+
+    /// Rows of texts, or of other bytes of which only the nulls matter.
+    fn texts<V: AsRef<[u8]>>(&mut self, values: &[V], valid: Option<&[bool]>) -> Result<(), Fault>;
+}
+
+/// Cells of a matrix, in pieces of consecutive rows, one for each row that is selected.
+pub(super) struct Cells<'a> {
+    pieces: vec::IntoIter<&'a mut [f64]>,
+    piece: &'a mut [f64],
+    selection: Option<&'a Bits>,
+    row: usize,
+}
+
+impl<'a> Cells<'a> {
+    pub(super) fn new(pieces: Vec<&'a mut [f64]>, selection: Option<&'a Bits>) -> Self {
+        Self { pieces: pieces.into_iter(), piece: Default::default(), selection, row: 0 }
+    }
+
+    /// Up to `len` consecutive cells that are written next.
+    fn take(&mut self, len: usize) -> Result<&'a mut [f64], Fault> {
+        while self.piece.is_empty() {
+            self.piece = self.pieces.next().ok_or_else(|| Fault::damaged("more rows than declared"))?;
+        }
+        let (head, tail) = mem::take(&mut self.piece).split_at_mut(len.min(self.piece.len()));
+        self.piece = tail;
+        Ok(head)
+    }
+
+    /// Writes a number for each of these rows.
+    fn write(&mut self, rows: impl ExactSizeIterator<Item = f64>) -> Result<(), Fault> {
+        let mut rows = rows;
+        while rows.len() > 0 {
+            let cells = self.take(rows.len())?;
+            cells.iter_mut().zip(&mut rows).for_each(|(cell, row)| *cell = row);
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Cells<'_> {
+    fn passes(&mut self, rows: usize) -> bool {
+        let range = self.row..self.row + rows;
+        let passes = self.selection.is_some_and(|selection| selection.is_empty(range.clone()));
+        if passes {
+            self.row = range.end;
+        }
+        passes
+    }
+
+    fn numbers<V, N: Number>(
+        &mut self,
+        values: &[V],
+        valid: Option<&[bool]>,
+        number: impl Fn(&V) -> N,
+    ) -> Result<(), Fault> {
+        let first = self.row;
+        self.row += values.len();
+        let is_valid = |i: usize| valid.is_none_or(|valid| valid[i]);
+        let cell = |i: usize| if is_valid(i) { number(&values[i]).double() } else { f64::NAN };
+        let lost = |i: usize| is_valid(i) && !number(&values[i]).is_exact();
+        if let Some(selection) = self.selection {
+            let selected: Vec<usize> = selection.iter(first..self.row).map(|row| row - first).collect();
+            if selected.iter().any(|i| lost(*i)) {
+                return Err(Fault::Inexact);
+            }
+            return self.write(selected.into_iter().map(cell));
+        }
+        if !values.iter().all(|value| number(value).is_exact()) && (0..values.len()).any(lost) {
+            return Err(Fault::Inexact);
+        }
+        match valid {
+            None => self.write(values.iter().map(|value| number(value).double())),
+            Some(_) => self.write((0..values.len()).map(cell)),
+        }
+    }
+
+    fn texts<V: AsRef<[u8]>>(&mut self, _values: &[V], _valid: Option<&[bool]>) -> Result<(), Fault> {
+        Err(Fault::damaged("texts where numbers were declared"))
+    }
+}
+
+/// The tests of a filter on one column.
+pub(super) struct Tests<'a> {
+    tests: Vec<(&'a Test, Truth)>,
+    row: usize,
+}
+
+impl<'a> Tests<'a> {
+    pub(super) fn new(leaves: impl Iterator<Item = &'a Leaf>, rows: usize) -> Self {
+        let unknown = || Truth { yes: Bits::zeros(rows), no: Bits::zeros(rows) };
+        Self { tests: leaves.map(|leaf| (&leaf.test, unknown())).collect(), row: 0 }
+    }
+
+    /// In the order of the leaves.
+    pub(super) fn into_truths(self) -> impl Iterator<Item = Truth> {
+        self.tests.into_iter().map(|(_, truth)| truth)
+    }
+
+    /// Records the outcomes of so many rows; `outcome` is asked for rows that are not null.
+    fn record(&mut self, rows: usize, valid: Option<&[bool]>, outcome: impl Fn(&Test, usize) -> bool) {
+        for (test, truth) in &mut self.tests {
+            let test = *test;
+            for start in (0..rows).step_by(WORD) {
+                let (mut yes, mut no) = (0, 0);
+                for i in start..rows.min(start + WORD) {
+                    let is_valid = valid.is_none_or(|valid| valid[i]);
+                    let (is_yes, is_no) = match test {
+                        Test::IsNull => (!is_valid, is_valid),
+                        _ if !is_valid => (false, false),
+                        test => {
+                            let holds = outcome(test, i);
+                            (holds, !holds)
+                        }
+                    };
+                    yes |= u64::from(is_yes) << (i - start);
+                    no |= u64::from(is_no) << (i - start);
+                }
+                truth.yes.set_word(self.row + start, yes);
+                truth.no.set_word(self.row + start, no);
+            }
+        }
+        self.row += rows;
+    }
+}
+
+impl Sink for Tests<'_> {
+    fn passes(&mut self, _rows: usize) -> bool {
+        false
+    }
+
+    fn numbers<V, N: Number>(
+        &mut self,
+        values: &[V],
+        valid: Option<&[bool]>,
+        number: impl Fn(&V) -> N,
+    ) -> Result<(), Fault> {
+        let compare = |literal: f64, i: usize| -> Option<Ordering> { number(&values[i]).compare(literal) };
+        self.record(values.len(), valid, |test, i| match test {
+            Test::Number(op, literal) => op.holds(compare(*literal, i)),
+            Test::IsNull | Test::Text(..) => false,
+        });
+        Ok(())
+    }
+
+    fn texts<V: AsRef<[u8]>>(&mut self, values: &[V], valid: Option<&[bool]>) -> Result<(), Fault> {
+        self.record(values.len(), valid, |test, i| match test {
+            Test::Text(op, literal) => op.holds(Some(values[i].as_ref().cmp(literal.as_bytes()))),
+            Test::IsNull | Test::Number(..) => false,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,288 @@
+//! The support of series, in one pass over their terms after a sample gave the centres.
+
+use fondaco_proto::Result;
+
+use super::{Centre, Support};
+use crate::{
+    kernels::{
+        Context,
+        aggregate::{fold_columns, fold_rows},
+        simd,
+    },
+    matrix::Matrix,
+};
+
+/// Terms of which a series' centre is the median, at most.
+const SAMPLE_MAX: usize = 1025;
+
+/// Terms that are looked at side by side.
+const LANES: usize = 8;
+
+/// More than rounding ever takes from a quotient of sums, so that five equal terms count as five.
+const ROUNDING: f64 = 1.0 + 1e-9;
+
+/// What a cell contributes to its series.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Term {
+    /// Itself.
+    Cell,
+    /// Its square.
+    Square,
+}
+
+impl Term {
+    fn of(self, x: f64) -> f64 {
+        match self {
+            Self::Cell => x,
+            Self::Square => x * x,
+        }
+    }
+}
+
+/// The weakest column of `np.vstack(parts)`.
+pub fn weakest(parts: &[Matrix], term: Term, centre: Centre, cx: &Context<'_>) -> Result<Support> {
+    let count = parts.first().map_or(0, Matrix::columns);
+    let centres = cx.map((0..count).collect(), |column| Ok(sampled_centre(parts, column, term)))?;
+    let spectra = fold(parts, cx, Spectrum::EMPTY, |i, cells| Spectrum::of(cells, term, centres[i]), Spectrum::merge)?;
+    Ok(spectra.into_iter().map(|spectrum| spectrum.support(centre)).fold(Support::FULL, Support::weakest))
+}
+
+/// For each column of `np.vstack(parts)`, merges what `lane` makes of some of its cells after another.
+pub fn fold<P: Copy + Send + Sync>(
+    parts: &[Matrix],
+    cx: &Context<'_>,
+    empty: P,
+    lane: impl Fn(usize, &[f64]) -> P + Send + Sync,
+    merge: impl Fn(P, P) -> P + Send + Sync,
+) -> Result<Vec<P>> {
+    let mut merged = vec![empty; parts.first().map_or(0, Matrix::columns)];
+    for part in parts {
+        let partial = if part.is_transposed() {
+            fold_rows(part, cx, empty, &lane, &merge)?
+        } else {
+            fold_columns(part, cx, empty, &lane, &merge)?
+        };
+        for (merged, partial) in merged.iter_mut().zip(partial) {
+            *merged = merge(*merged, partial);
+        }
+    }
+    Ok(merged)
+}
+
+/// The median of evenly spaced terms, those that are finite; one of the terms, so that a constant is its own centre.
+fn sampled_centre(parts: &[Matrix], column: usize, term: Term) -> f64 {
+    let total: usize = parts.iter().map(Matrix::rows).sum();
+    let count = total.min(SAMPLE_MAX);
+    let mut sample = Vec::with_capacity(count);
+    let (mut part, mut first) = (0, 0);
+    for i in 0..count {
+        // Below `total`, so there is a part that has the row.
+        let row = (i as u128 * total as u128 / count as u128) as usize;
+        while row - first >= parts[part].rows() {
+            first += parts[part].rows();
+            part += 1;
+        }
+        let value = term.of(parts[part].get(row - first, column));
+        if value.is_finite() {
+            sample.push(value);
+        }
+    }
+    if sample.is_empty() {
+        return 0.0;
+    }
+    let middle = sample.len() / 2;
+    *sample.select_nth_unstable_by(middle, f64::total_cmp).1
+}
+
+/// The magnitudes of terms, scaled by a power of two so that neither sums nor squares overflow or vanish.
+#[derive(Clone, Copy)]
+struct Magnitudes {
+    nonzero: f64,
+    not_finite: f64,
+    /// Sums are of |t| · 2^-exponent; the largest is about 1.
+    exponent: i32,
+    sum: f64,
+    squares: f64,
+}
+
+impl Magnitudes {
+    const EMPTY: Self = Self { nonzero: 0.0, not_finite: 0.0, exponent: i32::MIN / 2, sum: 0.0, squares: 0.0 };
+
+    fn merge(a: Self, b: Self) -> Self {
+        let exponent = a.exponent.max(b.exponent);
+        let (by_a, by_b) = (power_of_two(a.exponent - exponent), power_of_two(b.exponent - exponent));
+        Self {
+            nonzero: a.nonzero + b.nonzero,
+            not_finite: a.not_finite + b.not_finite,
+            exponent,
+            sum: a.sum * by_a + b.sum * by_b,
+            squares: a.squares * by_a * by_a + b.squares * by_b * by_b,
+        }
+    }
+
+    fn support(&self) -> Support {
+        if self.not_finite > 0.0 {
+            return Support::equal(self.not_finite);
+        }
+        if self.nonzero == 0.0 {
+            return Support::NONE;
+        }
+        let effective = self.sum * self.sum / self.squares * ROUNDING;
+        Support { rows: self.nonzero, effective: effective.min(self.nonzero) }
+    }
+}
+
+/// 2 to a power of at least -1074; 0 below.
+pub fn power_of_two(exponent: i32) -> f64 {
+    // 2^-1022 and below are subnormal.
+    if exponent < -1074 {
+        0.0
+    } else if exponent < -1022 {
+        f64::from_bits(1 << (exponent + 1074))
+    } else {
+        f64::from_bits(((exponent + 1023) as u64) << 52)
+    }
+}
+
+/// The exponent of a finite number that is not negative; of zero and subnormal numbers that of the least normal one.
+pub fn exponent_of(x: f64) -> i32 {
+    ((x.to_bits() >> 52) as i32 - 1023).max(-1022)
+}
+
+/// The magnitudes of terms, and of terms less their centre.
+#[derive(Clone, Copy)]
+struct Spectrum {
+    terms: Magnitudes,
+    centred: Magnitudes,
+}
+
+impl Spectrum {
+    const EMPTY: Self = Self { terms: Magnitudes::EMPTY, centred: Magnitudes::EMPTY };
+
+    fn of(cells: &[f64], term: Term, centre: f64) -> Self {
+        match term {
+            Term::Cell => scan(cells, centre, |x| x),
+            Term::Square => scan(cells, centre, |x| x * x),
+        }
+    }
+
+    fn merge(a: Self, b: Self) -> Self {
+        Self { terms: Magnitudes::merge(a.terms, b.terms), centred: Magnitudes::merge(a.centred, b.centred) }
+    }
+
+    fn support(self, centre: Centre) -> Support {
+        let terms = self.terms.support();
+        let constant = self.centred.nonzero == 0.0;
+        match centre {
+            Centre::Weights if constant => terms,
+            Centre::Weights | Centre::Data => terms.weakest(self.centred.support()),
+        }
+    }
+}
+
+fn scan(cells: &[f64], centre: f64, term: impl Fn(f64) -> f64 + Copy) -> Spectrum {
+    let Counts { largest, nonzero, not_finite } = simd::run(Count { cells, centre, term });
+    let exponents = largest.map(exponent_of);
+    let scales = exponents.map(|exponent| power_of_two(-exponent));
+    let Sums { sum, squares } = simd::run(Sum { cells, centre, term, scales });
+    let magnitudes = |i: usize| Magnitudes {
+        nonzero: nonzero[i],
+        not_finite: not_finite[i],
+        exponent: exponents[i],
+        sum: sum[i],
+        squares: squares[i],
+    };
+    Spectrum { terms: magnitudes(0), centred: magnitudes(1) }
+}
+
+/// Of terms, and of terms less their centre.
+struct Counts {
+    largest: [f64; 2],
+    nonzero: [f64; 2],
+    not_finite: [f64; 2],
+}
+
+/// The first pass over cells: their largest finite magnitude, and how many are not zero, and not finite.
+struct Count<'a, F> {
+    cells: &'a [f64],
+    centre: f64,
+    term: F,
+}
+
+impl<F: Fn(f64) -> f64> simd::Body for Count<'_, F> {
+    type Output = Counts;
+
+    #[inline(always)]
+    fn run(self) -> Counts {
+        let mut largest = [[0.0; LANES]; 2];
+        let mut nonzero = [[0.0; LANES]; 2];
+        let mut not_finite = [[0.0; LANES]; 2];
+        let mut look = |lane: usize, x: f64| {
+            let t = (self.term)(x);
+            for (i, t) in [t, t - self.centre].into_iter().enumerate() {
+                let magnitude = t.abs();
+                let finite = magnitude < f64::INFINITY;
+                let better = finite & (magnitude > largest[i][lane]);
+                largest[i][lane] = if better { magnitude } else { largest[i][lane] };
+                nonzero[i][lane] += if t == 0.0 { 0.0 } else { 1.0 };
+                not_finite[i][lane] += if finite { 0.0 } else { 1.0 };
+            }
+        };
+        let (chunks, rest) = self.cells.as_chunks::<LANES>();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                look(lane, chunk[lane]);
+            }
+        }
+        for (lane, x) in rest.iter().enumerate() {
+            look(lane, *x);
+        }
+        Counts {
+            largest: largest.map(|lanes| lanes.into_iter().fold(0.0, f64::max)),
+            nonzero: nonzero.map(|lanes| lanes.iter().sum()),
+            not_finite: not_finite.map(|lanes| lanes.iter().sum()),
+        }
+    }
+}
+
+/// Of terms, and of terms less their centre.
+struct Sums {
+    sum: [f64; 2],
+    squares: [f64; 2],
+}
+
+/// The second pass, while the cells are in cache: sums of the scaled magnitudes and of their squares.
+struct Sum<'a, F> {
+    cells: &'a [f64],
+    centre: f64,
+    term: F,
+    scales: [f64; 2],
+}
+
+impl<F: Fn(f64) -> f64> simd::Body for Sum<'_, F> {
+    type Output = Sums;
+
+    #[inline(always)]
+    fn run(self) -> Sums {
+        let (mut sum, mut squares) = ([[0.0; LANES]; 2], [[0.0; LANES]; 2]);
+        let mut add = |lane: usize, x: f64| {
+            let t = (self.term)(x);
+            for (i, t) in [t, t - self.centre].into_iter().enumerate() {
+                let magnitude = t.abs() * self.scales[i];
+                let magnitude = if magnitude < f64::INFINITY { magnitude } else { 0.0 };
+                sum[i][lane] += magnitude;
+                squares[i][lane] += magnitude * magnitude;
+            }
+        };
+        let (chunks, rest) = self.cells.as_chunks::<LANES>();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                add(lane, chunk[lane]);
+            }
+        }
+        for (lane, x) in rest.iter().enumerate() {
+            add(lane, *x);
+        }
+        Sums { sum: sum.map(|lanes| lanes.iter().sum()), squares: squares.map(|lanes| lanes.iter().sum()) }
+    }
+}
