@@ -72,7 +72,7 @@ async fn main() {
     }
     println!("iteration {:?}", t.elapsed() / 500);
     let v = Array2::from_shape_fn((200_000, 100), |(i,j)| (i*100+j) as f64);
-    let w = v.clone(); let t = Instant::now();
+    let w = v.clone();
     let t = Instant::now();
     let b = fed.put_whole("ewr", w).unwrap();
     b.persist().await.unwrap();

@@ -139,8 +139,8 @@ def compare(what, ours, reference, tolerance):
 
 
 def on_both(session, name, reference_name, cmd=None, tolerance=1e-9, **arguments):
-    """A command (called as the benchmark, unless given) that driver and reference carry out alike: once each, to warm up
-    and to compare, then in turns."""
+    """A command that driver and reference carry out alike, called as the benchmark unless given: once each, to warm up
+    and to compare; then in turns."""
     cmd = cmd or name
     sides = (session.driver, session.reference)
     checks = [side.ask(cmd, **arguments)["check"] for side in sides]

@@ -45,6 +45,12 @@ class Process(contextlib.AbstractContextManager):
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self):
+        """When it ends, so do its children; else one that inherited its output would keep `line` waiting."""
+        self.child.wait()
+        self.kill()
 
     def line(self, seconds_max):
         """The next line of its standard output."""

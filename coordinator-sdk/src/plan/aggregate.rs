@@ -81,12 +81,12 @@ mod tests {
     #[test]
     fn a_site_reduces_all_its_parts_at_once() {
         let x = rows(&[("a", 4), ("b", 2), ("a", 1)], 3);
-        let sum = plan(&aggregate(AggregateFunction::Sum, Axis::Columns), &[x.clone()], None).unwrap();
+        let sum = plan(&aggregate(AggregateFunction::Sum, Axis::Columns), std::slice::from_ref(&x), None).unwrap();
         assert_eq!(steps(&sum), ["a sum(0.0 0.2)", "b sum(0.1)"]);
         assert_eq!(combined(&sum), Combine::Sum);
-        let mean = plan(&aggregate(AggregateFunction::Mean, Axis::All), &[x.clone()], None).unwrap();
+        let mean = plan(&aggregate(AggregateFunction::Mean, Axis::All), std::slice::from_ref(&x), None).unwrap();
         assert_eq!((steps(&mean)[0].as_str(), combined(&mean)), ("a sum(0.0 0.2)", Combine::Mean(21)));
-        let std = plan(&aggregate(AggregateFunction::Std, Axis::Columns), &[x.clone()], None).unwrap();
+        let std = plan(&aggregate(AggregateFunction::Std, Axis::Columns), std::slice::from_ref(&x), None).unwrap();
         assert_eq!(steps(&std)[1], "b moments(0.1)");
         let along = plan(&aggregate(AggregateFunction::Max, Axis::Rows), &[x], None).unwrap();
         assert_eq!(steps(&along).len(), 3);
@@ -96,10 +96,10 @@ mod tests {
     #[test]
     fn column_cuts() {
         let x = columns(&[("a", 2), ("b", 1), ("a", 3)], 9);
-        let sum = plan(&aggregate(AggregateFunction::Std, Axis::Columns), &[x.clone()], None).unwrap();
+        let sum = plan(&aggregate(AggregateFunction::Std, Axis::Columns), std::slice::from_ref(&x), None).unwrap();
         assert_eq!(steps(&sum), ["a std(0.0)", "b std(0.1)", "a std(0.2)"]);
         assert_eq!(combined(&sum), Combine::Concat(Cut::Columns));
-        let all = plan(&aggregate(AggregateFunction::Var, Axis::All), &[x.clone()], None).unwrap();
+        let all = plan(&aggregate(AggregateFunction::Var, Axis::All), std::slice::from_ref(&x), None).unwrap();
         assert_eq!(steps(&all), ["a hstack(0.0 0.2)", "a moments(%0)", "b moments(0.1)"]);
         let error = plan(&aggregate(AggregateFunction::Sum, Axis::Rows), &[x], None).unwrap_err().to_string();
         assert!(error.contains("columns are at different sites"), "{error}");
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn no_cells_have_no_minimum() {
         let none = rows(&[("a", 0), ("b", 0)], 3);
-        assert!(plan(&aggregate(AggregateFunction::Min, Axis::Columns), &[none.clone()], None).is_err());
+        assert!(plan(&aggregate(AggregateFunction::Min, Axis::Columns), std::slice::from_ref(&none), None).is_err());
         let sum = plan(&aggregate(AggregateFunction::Sum, Axis::Columns), &[none], None).unwrap();
         assert_eq!(steps(&sum), ["a sum(0.0)"]);
     }

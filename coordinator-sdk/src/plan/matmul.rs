@@ -176,7 +176,7 @@ mod tests {
         let left = planned(MatmulOp::Product, &[local(2, 7), x.clone()]).unwrap();
         let expected = ["a matmul(0[0..2,0..4] 1.0 0[0..2,6..7] 1.2)", "b matmul(0[0..2,4..6] 1.1)"];
         assert_eq!(steps(&left), expected);
-        let gram = planned(MatmulOp::Gram, &[x.clone()]).unwrap();
+        let gram = planned(MatmulOp::Gram, std::slice::from_ref(&x)).unwrap();
         assert_eq!(steps(&gram), ["a gram(0.0 0.2)", "b gram(0.1)"]);
         let cross = planned(MatmulOp::Cross, &[x.clone(), local(7, 1)]).unwrap();
         assert_eq!(steps(&cross)[0], "a cross(0.0 1[0..4,0..1] 0.2 1[6..7,0..1])");

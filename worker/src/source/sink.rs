@@ -44,7 +44,8 @@ impl<'a> Cells<'a> {
         while self.piece.is_empty() {
             self.piece = self.pieces.next().ok_or_else(|| Fault::damaged("more rows than declared"))?;
         }
-        let (head, tail) = mem::take(&mut self.piece).split_at_mut(len.min(self.piece.len()));
+        let len = len.min(self.piece.len());
+        let (head, tail) = mem::take(&mut self.piece).split_at_mut(len);
         self.piece = tail;
         Ok(head)
     }

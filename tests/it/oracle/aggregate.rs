@@ -1,0 +1,107 @@
+//! NumPy's reductions, by exact sums.
+
+use fondaco_proto::op::{AggregateFunction, AggregateOp, Axis};
+use ndarray::Array2;
+
+use super::{
+    Expected,
+    elementwise::{larger, smaller},
+    wide::Wide,
+};
+
+/// A variance may be off by so many roundings of its condition number.
+const ROUNDINGS: f64 = 16.0 * f64::EPSILON;
+
+/// What squares of denormals lose.
+const LEAST: f64 = 1e-318;
+
+/// One result, and the slack that it has.
+type Cell = (f64, f64);
+
+pub fn expected(op: &AggregateOp, x: &Array2<f64>) -> Expected {
+    let series: Vec<Vec<f64>> = match op.axis {
+        Axis::All => vec![x.iter().copied().collect()],
+        Axis::Columns => x.columns().into_iter().map(|column| column.to_vec()).collect(),
+        Axis::Rows => x.rows().into_iter().map(|row| row.to_vec()).collect(),
+    };
+    let width = if op.function == AggregateFunction::Moments { 3 } else { 1 };
+    let cells: Vec<Cell> = series.iter().flat_map(|series| reduce(op, series)).collect();
+    let shaped = |which: fn(&Cell) -> f64| {
+        let cells = cells.iter().map(which).collect();
+        let by_series = Array2::from_shape_vec((series.len(), width), cells).expect("one result per series");
+        if op.axis == Axis::Rows { by_series } else { by_series.reversed_axes() }
+    };
+    Expected::within(shaped(|cell| cell.0), shaped(|cell| cell.1))
+}
+
+fn reduce(op: &AggregateOp, x: &[f64]) -> Vec<Cell> {
+    let n = x.len() as f64;
+    let exact = |value: f64| (value, 0.0);
+    vec![match op.function {
+        AggregateFunction::Sum => sum(x),
+        AggregateFunction::Sumsq => sumsq(x),
+        AggregateFunction::Mean => mean(x),
+        AggregateFunction::Var => variance(x, op.ddof),
+        AggregateFunction::Std => {
+            let (variance, slack) = variance(x, op.ddof);
+            let std = variance.sqrt();
+            // |√a - √b| = |a - b| / (√a + √b), and at most √|a - b|.
+            let slack = if slack == 0.0 { 0.0 } else { (slack / std).min(slack.sqrt()) };
+            (std, slack + 2.0 * f64::EPSILON * std)
+        }
+        AggregateFunction::Min => exact(x.iter().copied().fold(f64::INFINITY, |a, b| smaller(b, a))),
+        AggregateFunction::Max => exact(x.iter().copied().fold(f64::NEG_INFINITY, |a, b| larger(b, a))),
+        AggregateFunction::Nnz => exact(x.iter().filter(|x| **x != 0.0).count() as f64),
+        AggregateFunction::Moments if x.is_empty() => return vec![exact(0.0), (f64::NAN, f64::INFINITY), exact(0.0)],
+        AggregateFunction::Moments => return vec![exact(n), mean(x), squares(x)],
+    }]
+}
+
+/// The sum of these terms, whose sizes are their absolute values; without slack if they are integers.
+fn total(terms: impl Iterator<Item = (f64, Wide)> + Clone, least: f64) -> Cell {
+    let plain: f64 = terms.clone().map(|(term, _)| term).sum();
+    let size: f64 = terms.clone().map(|(term, _)| term.abs()).sum();
+    let whole = terms.clone().all(|(term, _)| term.fract() == 0.0);
+    let value = Wide::sum(terms.map(|(_, wide)| wide)).value_or(plain);
+    let slack = if whole && size <= 2_f64.powi(53) { 0.0 } else { 1e-12 * size + least };
+    (value, slack)
+}
+
+fn sum(x: &[f64]) -> Cell {
+    total(x.iter().map(|&x| (x, Wide::from(x))), 0.0)
+}
+
+fn sumsq(x: &[f64]) -> Cell {
+    total(x.iter().map(|&x| (x * x, Wide::product(x, x))), LEAST)
+}
+
+fn mean(x: &[f64]) -> Cell {
+    let n = x.len() as f64;
+    let ((sum, _), size) = (sum(x), x.iter().map(|x| x.abs()).sum::<f64>());
+    (sum / n, 1e-12 * size / n + 5e-324)
+}
+
+/// `Σ (x - mean)²`, and the slack of a computation in doubles that is as good as can be: with Q = Σx² and S the
+/// result, the relative condition number of S is 2√(Q/S) (Chan, Golub & LeVeque 1983, "Algorithms for computing the
+/// sample variance"); where that is beyond all digits, the mean's rounding remains.
+fn squares(x: &[f64]) -> Cell {
+    let n = x.len() as f64;
+    let plain_mean = x.iter().sum::<f64>() / n;
+    let plain: f64 = x.iter().map(|x| (x - plain_mean) * (x - plain_mean)).sum();
+    let mean = Wide::sum(x.iter().map(|&x| Wide::from(x))).divided_by(n);
+    let square = |x: &f64| {
+        let off = Wide::from(*x).minus(mean);
+        off.times(off)
+    };
+    let value = Wide::sum(x.iter().map(square)).value_or(plain).max(0.0);
+    let size: f64 = x.iter().map(|x| x * x).sum();
+    let slack = ROUNDINGS * (value + 2.0 * (size * value).sqrt() + ROUNDINGS * size);
+    (value + if plain.is_nan() { f64::NAN } else { 0.0 }, slack + LEAST)
+}
+
+fn variance(x: &[f64], ddof: u32) -> Cell {
+    let (squares, slack) = squares(x);
+    let freedom = (x.len() as f64 - f64::from(ddof)).max(0.0);
+    let squares = if x.is_empty() { f64::NAN } else { squares };
+    (squares / freedom, if freedom == 0.0 { 0.0 } else { slack / freedom })
+}
