@@ -16,7 +16,8 @@ build: prerequisites
 	$(CARGO) build --workspace --bins
 
 bench: prerequisites .venv/bench
-	$(CARGO) build --release --workspace --bins
+	$(CARGO) build --release -p fondaco-worker --bins
+	$(CARGO) build --release -p fondaco-tests --example bench-driver
 	$(VENV) tests/bench/bench.py
 
 lint: prerequisites

@@ -1,6 +1,6 @@
 //! A coordinator's connection to its sites.
 
-use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
+use std::{collections::HashSet, fmt, pin::Pin, sync::Arc, time::Duration};
 
 use fondaco_proto::{
     CoordinatorId, Op,
@@ -42,7 +42,15 @@ impl Federation {
     /// # Errors
     /// That of the first site that cannot be used, by name: `Config`, `Unreachable`, or the worker's own.
     pub async fn connect(sites: impl IntoIterator<Item = Site>) -> Result<Self> {
-        let sites: Vec<Site> = sites.into_iter().collect();
+        Self::connect_to(sites.into_iter().collect()).await
+    }
+
+    /// Boxed, so that all of the transport is compiled once, here, and not again in each program that connects.
+    fn connect_to(sites: Vec<Site>) -> Pin<Box<dyn Future<Output = Result<Self>> + Send>> {
+        Box::pin(Self::open(sites))
+    }
+
+    async fn open(sites: Vec<Site>) -> Result<Self> {
         let mut names = HashSet::new();
         if let Some(site) = sites.iter().find(|site| !names.insert(&site.name)) {
             return Err(Error::Config(format!("two sites are named {}; give each its own name", site.name)));

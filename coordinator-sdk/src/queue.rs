@@ -1,9 +1,9 @@
 //! What waits to be sent, per site; and how it becomes programs. No operator is known here.
 
 use std::sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
-    };
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+    atomic::{AtomicU64, Ordering},
+};
 
 use fondaco_proto::{Op, Shape, VarId};
 use ndarray::Array2;

@@ -2,7 +2,7 @@
 """`make bench`: two workers and a coordinator beside single-process NumPy, in turns; the median of each counts.
 
 Writes target/bench.json, a list of {name, unit, ours, reference, ratio, reference_name}, and prints the same as a
-table. The coordinator is `target/release/bench-driver`, a program over the SDK that is started as
+table. The coordinator is `target/release/examples/bench-driver`, a program over the SDK that is started as
 
     bench-driver --tenant NAME=LINE,LINE [--tenant NAME=LINE,LINE ..]
 
@@ -304,7 +304,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, help="samples of each side (default: 5, which is the least that counts)")
     parser.add_argument("--out", type=pathlib.Path, help="default: target/bench.json; with --quick bench-quick.json")
     parser.add_argument("--worker", type=pathlib.Path, default=TARGET / "release/fondaco")
-    parser.add_argument("--driver", type=pathlib.Path, default=TARGET / "release/bench-driver")
+    parser.add_argument("--driver", type=pathlib.Path, default=TARGET / "release/examples/bench-driver")
     arguments = parser.parse_args()
     arguments.only = set(arguments.only.split(",") if arguments.only else LIMITS)
     if unknown := arguments.only - set(LIMITS):

@@ -66,7 +66,7 @@ async fn a_forged_scope_looks_like_none() {
     bob.put(1, &arr2(&[[1.0]])).await.unwrap();
     let ada = site.client("ada").await;
 
-    let forged = |coordinator: CoordinatorId, epoch: u64| Client { coordinator, epoch, ..ada.clone() };
+    let forged = |coordinator: CoordinatorId, epoch: u64| ada.forged(coordinator, epoch);
     let absent = refusals(&forged(CoordinatorId::new(), 17)).await;
     assert_eq!(refusals(&forged(bob.coordinator, bob.epoch)).await, absent, "another tenant's scope");
     assert_eq!(refusals(&forged(bob.coordinator, 17)).await, absent, "another tenant's, with a guessed epoch");
@@ -114,7 +114,7 @@ async fn error_texts_never_mention_others() {
         ada.bind(|p| p.apply(op::add(), &[x, 77_001])).await.unwrap_err().message().replace("77001", ""),
         ada.bind(|p| p.read("bob")).await.unwrap_err().message().replace("\"bob\"", ""),
     ];
-    texts.extend(refusals(&Client { coordinator: bob.coordinator, epoch: bob.epoch, ..ada }).await.into_iter().map(|r| r.1));
+    texts.extend(refusals(&ada.forged(bob.coordinator, bob.epoch)).await.into_iter().map(|refused| refused.1));
     let epoch = bob.epoch.to_string();
     let coordinator = bob.coordinator.to_string();
     for text in texts {

@@ -11,6 +11,10 @@ mod hostile;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod ops;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod programs;

@@ -53,12 +53,14 @@ impl Entry {
         }
     }
 
-    /// The files as they are now.
+    /// The files as they are now. Asks the file system, and so off the reactor.
     ///
     /// # Errors
     /// `Data` if they cannot be read.
-    pub fn snapshot(&self) -> Result<Arc<Snapshot>> {
-        self.dataset.snapshot()
+    pub async fn snapshot(self: &Arc<Self>) -> Result<Arc<Snapshot>> {
+        let entry = Arc::clone(self);
+        let snapshot = tokio::task::spawn_blocking(move || entry.dataset.snapshot()).await;
+        snapshot.map_err(|_| Error::internal("a dataset could not be looked at"))?
     }
 
     /// The columns that tenants see.
@@ -122,16 +124,16 @@ fn filter_columns<'a>(filter: &'a Filter, out: &mut Vec<&'a str>) {
 
 /// All datasets.
 #[derive(Debug)]
-pub struct Catalog(BTreeMap<String, Entry>);
+pub struct Catalog(BTreeMap<String, Arc<Entry>>);
 
 impl Catalog {
     /// Of the configured datasets; files are opened when they are asked for.
     pub fn new(datasets: &[DatasetConfig]) -> Self {
-        Self(datasets.iter().map(|rules| (rules.name.clone(), Entry::new(rules))).collect())
+        Self(datasets.iter().map(|rules| (rules.name.clone(), Arc::new(Entry::new(rules)))).collect())
     }
 
     /// The datasets that a tenant may read.
-    pub fn visible<'a>(&'a self, tenant: &'a Tenant) -> impl Iterator<Item = &'a Entry> {
+    pub fn visible<'a>(&'a self, tenant: &'a Tenant) -> impl Iterator<Item = &'a Arc<Entry>> {
         self.0.values().filter(|entry| entry.admits(tenant))
     }
 
@@ -139,7 +141,7 @@ impl Catalog {
     ///
     /// # Errors
     /// `NotFound`, the same for one that others may read and one that does not exist.
-    pub fn find(&self, tenant: &Tenant, name: &str) -> Result<&Entry> {
+    pub fn find(&self, tenant: &Tenant, name: &str) -> Result<&Arc<Entry>> {
         self.0.get(name).filter(|entry| entry.admits(tenant)).ok_or_else(|| {
             Error::not_found(format!("this tenant has no dataset {name:?} here; Describe lists those that it may read"))
         })

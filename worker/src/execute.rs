@@ -133,7 +133,7 @@ impl Step<'_> {
             return Err(Error::denied(message));
         }
         let read = entry.narrow(read)?;
-        let snapshot = entry.snapshot()?;
+        let snapshot = entry.snapshot().await?;
         let plan = snapshot.plan(&read)?;
         let widest = self.worker.admit(Shape::new(snapshot.rows(), plan.columns() as u64))?;
         let mut charge = if read.filter.is_none() { Some(self.account.charge(widest.bytes()?)?) } else { None };

@@ -62,9 +62,9 @@ impl Gate {
             return Ok(());
         }
         Err(Error::denied(format!(
-            "fewer than {} rows of {names} stand behind a cell, or fewer than {} contribute to it effectively; \
-             aggregate over more rows, with weights that are more even",
-            self.release_rows_min, self.release_rows_min
+            "fewer than {} rows of {names} stand behind a cell, or tell it from a constant, or contribute to it \
+             effectively; aggregate over more rows, with weights that are more even",
+            self.release_rows_min
         )))
     }
 

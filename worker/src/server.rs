@@ -175,6 +175,10 @@ impl Service {
             }
         }
         let limits = &self.state.limits;
+        let mut datasets = Vec::new();
+        for entry in self.state.catalog.visible(tenant) {
+            datasets.push(dataset_info(entry).await);
+        }
         Ok(wire::DescribeResponse {
             protocol_version: PROTOCOL_VERSION,
             worker_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -186,7 +190,7 @@ impl Service {
                 tenant_bytes_max: limits.tenant_bytes_max,
                 release_rows_min: limits.release_rows_min,
             }),
-            datasets: self.state.catalog.visible(tenant).map(dataset_info).collect(),
+            datasets,
             epoch,
             lease_s: self.state.scopes.lease().as_secs(),
         })
@@ -200,13 +204,13 @@ pub fn single(output: VarId, op: Op) -> Program {
 }
 
 /// A dataset that cannot be read now is shown without columns; the reason is in the log, and in the answer to a read.
-fn dataset_info(entry: &Entry) -> wire::DatasetInfo {
+async fn dataset_info(entry: &Arc<Entry>) -> wire::DatasetInfo {
     let privacy = match entry.level() {
         Level::Public => wire::Privacy::Public,
         Level::Aggregate => wire::Privacy::Aggregate,
         Level::Private => wire::Privacy::Private,
     };
-    let snapshot = entry.snapshot().ok();
+    let snapshot = entry.snapshot().await.ok();
     let columns = snapshot.iter().flat_map(|snapshot| entry.columns(snapshot));
     let columns = columns.map(|column| wire::ColumnInfo {
         name: column.name.clone(),

@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -152,6 +153,11 @@ impl State {
     }
 }
 
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Why serving failed.
+pub type ServeError = tonic::transport::Error;
+
 /// A worker that listens but does not serve yet.
 #[derive(Debug)]
 pub struct Worker {
@@ -201,7 +207,16 @@ impl Worker {
     ///
     /// # Errors
     /// If the transport fails.
-    pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), tonic::transport::Error> {
+    pub async fn serve(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
+        self.serve_until(Box::pin(shutdown)).await
+    }
+
+    /// Boxed on both sides, so that the whole server is compiled once, here, and not again in each program that uses it.
+    fn serve_until(self, shutdown: BoxFuture<()>) -> BoxFuture<Result<(), ServeError>> {
+        Box::pin(self.run(shutdown))
+    }
+
+    async fn run(self, shutdown: BoxFuture<()>) -> Result<(), ServeError> {
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<FederatedWorkerServer<Service>>().await;
         let mut server = Server::builder()

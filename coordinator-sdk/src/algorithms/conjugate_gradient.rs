@@ -3,27 +3,28 @@
 use ndarray::Array2;
 
 use super::FittedLinear;
-use crate::{Error, FedMatrix, Operand, Result, layout::Layout};
+use crate::{Axis, Error, FedMatrix, Operand, Result, layout::Layout};
 
 /// Least squares with an L2 penalty: solves `(X.T @ X + l2 I) w = X.T @ y` by conjugate gradients (Hestenes & Stiefel
 /// 1952, "Methods of Conjugate Gradients for Solving Linear Systems"), without forming `X.T @ X`: one pass over X
-/// (`X.T @ (X @ p)`) and one round trip per iteration, and one before the first. For many columns, where the normal
-/// equations are too large.
+/// (`X.T @ (X @ p)`) and one round trip per iteration, and one before the first. Columns are scaled by their squares
+/// (Jacobi's preconditioner: Golub & Van Loan, "Matrix Computations", 4th ed., 11.5), so that their units do not matter.
+/// For many columns, where the normal equations are too large.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ConjugateGradient {
     /// Whether there is an intercept, as a further column of ones; it is not penalised.
     pub fit_intercept: bool,
     /// The penalty; 0 for none.
     pub l2: f64,
-    /// Ends when the norm of the residual is this share of that of `X.T @ y`.
+    /// Ends when the norm of the scaled residual is this share of that of `X.T @ y`.
     pub tol: f64,
-    /// Iterations at most; none given: as many as there are columns.
+    /// Iterations at most; none given: ten times as many as there are columns.
     pub max_iter: Option<usize>,
 }
 
 impl Default for ConjugateGradient {
     fn default() -> Self {
-        Self { fit_intercept: true, l2: 0.0, tol: 1e-9, max_iter: None }
+        Self { fit_intercept: true, l2: 0.0, tol: 1e-12, max_iter: None }
     }
 }
 
@@ -46,14 +47,19 @@ impl ConjugateGradient {
         penalty.slice_mut(ndarray::s![columns.., ..]).fill(0.0);
 
         let mut w = Array2::<f64>::zeros((x.ncols() as usize, 1));
-        let mut residual: Array2<f64> = -x.cross(y)?.await?;
+        let (right, squares) = (x.cross(y)?, x.sumsq(Axis::Columns)?);
+        let mut residual: Array2<f64> = -right.await?;
         if residual.ncols() != 1 {
             return Err(Error::plan("fit: y must have one column"));
         }
-        let mut direction = -&residual;
-        let mut norm = squares(&residual);
+        // A column of zeros keeps its coefficient of zero, whatever its scale.
+        let scale =
+            (squares.await?.reversed_axes() + &penalty).mapv(|pivot| if pivot > 0.0 { 1.0 / pivot } else { 1.0 });
+        let mut scaled = &scale * &residual;
+        let mut direction = -&scaled;
+        let mut norm = (&residual * &scaled).sum();
         let goal = self.tol * self.tol * norm;
-        let max_iter = self.max_iter.unwrap_or(x.ncols() as usize);
+        let max_iter = self.max_iter.unwrap_or(10 * x.ncols() as usize);
         let mut n_iter = 0;
         while n_iter < max_iter && norm > goal {
             let product = x.mmchain(&direction)?.await? + &penalty * &direction;
@@ -68,8 +74,9 @@ impl ConjugateGradient {
             let step = norm / curvature;
             w.scaled_add(step, &direction);
             residual.scaled_add(step, &product);
-            let next = squares(&residual);
-            direction = &direction * (next / norm) - &residual;
+            scaled = &scale * &residual;
+            let next = (&residual * &scaled).sum();
+            direction = &direction * (next / norm) - &scaled;
             norm = next;
             n_iter += 1;
         }
@@ -83,8 +90,4 @@ impl ConjugateGradient {
         let sites = x.layout().parts().iter().map(|part| (part.site.clone(), part.range.end - part.range.start));
         x.fill_like(&Layout::rows(sites, 1)?, 1.0)
     }
-}
-
-fn squares(x: &Array2<f64>) -> f64 {
-    x.iter().map(|x| x * x).sum()
 }

@@ -7,7 +7,7 @@ use crate::{Axis, Error, FedMatrix, Result, layout::Layout};
 
 /// k-means by Lloyd's algorithm (Lloyd 1982, "Least squares quantization in PCM"): one round trip per iteration, in
 /// which each site assigns its rows to the nearest centre and releases counts and sums per cluster. A row that is as
-/// near to several centres counts for each in equal shares.
+/// near to several centres counts for each of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KMeans {
     /// The number of clusters.
@@ -65,12 +65,12 @@ impl KMeans {
     /// Clusters the rows of a row cut, `(n, d)`. NaN has to be replaced before.
     ///
     /// # Errors
-    /// `Plan` if there are no clusters or the centres have another shape; `Numeric` for NaN; a site's. Sites release
+    /// `Plan` if there are fewer than two clusters or the centres have another shape; `Numeric` for NaN; a site's. Sites release
     /// sums over enough rows alone: a cluster that is too small at one of them is an error that says so.
     pub async fn fit(&self, x: &FedMatrix) -> Result<FittedKMeans> {
         let (k, d) = (self.n_clusters, x.ncols() as usize);
-        if k == 0 {
-            return Err(Error::plan("kmeans: at least one cluster is needed"));
+        if k < 2 {
+            return Err(Error::plan("kmeans: at least two clusters are needed; of one, mean and var say all"));
         }
         let (variance, squares) = (x.var(Axis::Columns, 0)?, x.sumsq(Axis::All)?);
         let mut centers = match &self.init {
@@ -126,14 +126,24 @@ impl KMeans {
     }
 }
 
-/// One round trip: distances but for |x|², membership in equal shares, counts, sums, and what the inertia needs.
-async fn assign(x: &FedMatrix, centers: &Array2<f64>, squares: f64) -> Result<Assigned> {
+/// Membership, one-hot `(n, k)`, and squared distances to the nearest centre but for |x|², `(n, 1)`; both stay.
+fn nearest(x: &FedMatrix, centers: &Array2<f64>) -> Result<(FedMatrix, FedMatrix)> {
     let norms = centers.map_axis(NdAxis(1), |center| center.dot(&center)).insert_axis(NdAxis(0));
     let distances = x.matmul(centers.t().mapv(|c| -2.0 * c))?.add(&norms)?;
-    let nearest = distances.row_min()?;
-    let member = distances.less_equal(&nearest)?;
-    let member = member.divide(member.row_sum()?)?;
-    let (counts, sums, inertia) = (member.sum(Axis::Columns)?, member.cross(x)?, nearest.sum(Axis::All)?);
+    let least = distances.row_min()?;
+    let winners = distances.less_equal(&least)?;
+    let k = centers.nrows();
+    // Of several winners the first stays: the others have an earlier one. (The number of winners of a row would divide
+    // them evenly, but is 1 for all rows but a few, and such a series is not released.)
+    let earlier = Array2::from_shape_fn((k, k - 1), |(i, j)| f64::from(i <= j));
+    let rest = winners.slice(.., 1..)?.greater(winners.matmul(earlier)?)?;
+    Ok((winners.slice(.., ..1)?.hstack([rest])?, least))
+}
+
+/// One round trip: counts, sums, and what the inertia needs.
+async fn assign(x: &FedMatrix, centers: &Array2<f64>, squares: f64) -> Result<Assigned> {
+    let (member, least) = nearest(x, centers)?;
+    let (counts, sums, inertia) = (member.sum(Axis::Columns)?, member.cross(x)?, least.sum(Axis::All)?);
     let hint = "a cluster has too few rows at a site";
     Ok(Assigned {
         counts: counts.await.map_err(|error| too_small(error, hint))?,
@@ -170,15 +180,11 @@ fn too_small(error: Error, hint: &str) -> Error {
 }
 
 impl FittedKMeans {
-    /// One-hot clusters, `(n, n_clusters)`, staying at the sites; a row that is as near to several centres has several
-    /// ones.
+    /// One-hot clusters, `(n, n_clusters)`, staying at the sites.
     ///
     /// # Errors
     /// `Plan` if the shapes do not fit.
     pub fn predict(&self, x: &FedMatrix) -> Result<FedMatrix> {
-        let centers = &self.cluster_centers;
-        let norms = centers.map_axis(NdAxis(1), |center| center.dot(&center)).insert_axis(NdAxis(0));
-        let distances = x.matmul(centers.t().mapv(|c| -2.0 * c))?.add(&norms)?;
-        distances.less_equal(distances.row_min()?)
+        Ok(nearest(x, &self.cluster_centers)?.0)
     }
 }

@@ -15,26 +15,23 @@ pub async fn run(tenants: &[Tenant], command: &Value) -> Result<Value, AnyError>
         .iter()
         .map(|name| tenants.iter().find(|tenant| tenant.name == *name).ok_or_else(|| format!("no tenant {name}")))
         .collect::<Result<_, _>>()?;
-    let barrier = Arc::new(Barrier::new(chosen.len() + 1));
-    let begin = || async {
-        barrier.wait().await;
-        Instant::now()
-    };
+    let barrier = Arc::new(Barrier::new(chosen.len()));
     let each = chosen.iter().map(|tenant| {
         let barrier = Arc::clone(&barrier);
         async move {
             barrier.wait().await;
-            one(tenant, command).await
+            let begun = Instant::now();
+            one(tenant, command).await.map(|result| (begun, result))
         }
     });
-    let (begun, results) = tokio::join!(begin(), join_all(each.collect()));
+    let results = join_all(each.collect()).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let begun = results.iter().map(|(begun, _)| *begun).min().ok_or("name at least one tenant")?;
     let seconds = begun.elapsed().as_secs_f64();
     for tenant in &chosen {
         tenant.fed.flush().await;
     }
-    let results = results.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let first = results.first().ok_or("name at least one tenant")?;
-    if results.iter().any(|result| result != first) {
+    let (_, first) = &results[0];
+    if results.iter().any(|(_, result)| result != first) {
         return Err("tenants got different results".into());
     }
     Ok(json!({ "seconds": seconds, "check": first }))

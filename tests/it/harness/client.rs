@@ -123,6 +123,11 @@ impl Client {
         }
     }
 
+    /// The same tenant, who says that it is another connection.
+    pub fn forged(&self, coordinator: CoordinatorId, epoch: u64) -> Self {
+        Self { coordinator, epoch, ..self.clone() }
+    }
+
     /// A request with this client's token.
     pub fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);

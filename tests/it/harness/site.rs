@@ -115,10 +115,6 @@ impl Site {
         self.folder.path()
     }
 
-    pub async fn status(&self) -> Status {
-        status(self.address.port()).await
-    }
-
     pub async fn tenant(&self, name: &str) -> TenantStatus {
         tenant(self.address.port(), name).await
     }

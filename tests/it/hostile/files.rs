@@ -7,7 +7,7 @@ use fondaco_proto::{ErrorCode, ErrorCode::{Data, Invalid, Limit}};
 use fondaco_worker::label::Level;
 use ndarray::Array2;
 use parquet::file::{
-    metadata::{FileMetaData, ParquetMetaDataBuilder, ParquetMetaDataReader, ParquetMetaDataWriter},
+    metadata::{FileMetaData, ParquetMetaDataBuilder, ParquetMetaDataWriter},
     reader::{FileReader as _, SerializedFileReader},
 };
 
@@ -161,8 +161,11 @@ fn declaring(folder: &Path, rows: i64) -> Vec<u8> {
         group.clone().into_builder().set_num_rows(rows).set_column_metadata(columns).build().unwrap()
     });
     let metadata = ParquetMetaDataBuilder::new(declared).set_row_groups(groups.collect()).build();
-    let footer = ParquetMetaDataReader::decode_footer_tail(bytes[bytes.len() - 8..].try_into().unwrap()).unwrap();
-    let mut out = bytes[..bytes.len() - 8 - footer.metadata_length()].to_vec();
+    // The footer's length, then the magic, are the last eight bytes.
+    let (rest, _magic) = bytes.split_at(bytes.len() - 4);
+    let (rest, length) = rest.split_at(rest.len() - 4);
+    let length = u32::from_le_bytes(length.try_into().unwrap()) as usize;
+    let mut out = rest[..rest.len() - length].to_vec();
     ParquetMetaDataWriter::new(&mut out, &metadata).finish().unwrap();
     out
 }

@@ -1,8 +1,9 @@
 //! Cell by cell: unary, binary with every kind of operand, ternary.
 
-use fondaco::{FedMatrix, Layout, Op, Operand, Result, Unary, op};
-use fondaco::{BinaryFunction, Cut};
-use fondaco_proto::op::{Binary, ElementwiseOp, Scalar, Ternary};
+use fondaco::{
+    BinaryFunction, Cut, FedMatrix, Layout, Op, Operand, Result, Unary,
+    op::{Binary, ElementwiseOp, Scalar, Ternary},
+};
 use ndarray::Array2;
 
 use super::{Asked, cases};
@@ -297,5 +298,4 @@ async fn what_is_elsewhere_is_named() {
     let message = refused(x.add(Array2::zeros((5, 3))));
     assert!(message.contains("do not broadcast") && message.contains("(5, 3)"), "{message}");
     assert_eq!(fed.stats().round_trips(), 0, "nothing was sent");
-    let _any: op::Scalar = Scalar::Left(0.0);
 }

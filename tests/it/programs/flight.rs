@@ -35,7 +35,7 @@ async fn equal_values_of_one_tenant_are_computed_once() {
     let same = program.apply(op::gram(), &[again]);
     let transposed = program.apply(op::transpose(), &[x]);
     let (first, second) = (program.apply(op::rand(9, 9, 1), &[]), program.apply(op::rand(9, 9, 1), &[]));
-    [gram, same, first, second].map(|var| program.fetch(var));
+    [gram, same, first, second].into_iter().for_each(|var| program.fetch(var));
     let answer = ada.run(&program).await.unwrap();
     assert_eq!(answer.hits(), [false, true, false, true, false, false, true]);
     assert_eq!(answer.values[0], answer.values[1]);

@@ -109,6 +109,8 @@ fn stored_rows(x: &Matrix, indices: &[usize], cx: &Context<'_>) -> Result<Matrix
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use fondaco_proto::Op;
 
     use super::super::{
@@ -126,7 +128,7 @@ mod tests {
                     let range = SliceOp::Range { rows: a as u64..b as u64, columns: c as u64..d as u64 };
                     for_each_pool(|cx| {
                         let x = oriented(2, rows, columns, transposed, cx);
-                        let sliced = run_kernel(&Op::Slice(range.clone()), &[x.clone()], cx).unwrap();
+                        let sliced = run_kernel(&Op::Slice(range.clone()), slice::from_ref(&x), cx).unwrap();
                         assert_eq!((sliced.rows(), sliced.columns()), (b - a, d - c));
                         let naive: Vec<f64> = (c..d).flat_map(|j| (a..b).map(move |i| (i, j))).map(at(&x)).collect();
                         assert_eq!(sliced.to_column_major(), naive);
@@ -137,7 +139,7 @@ mod tests {
                 for_each_pool(|cx| {
                     let x = oriented(2, rows, columns, transposed, cx);
                     let op = Op::Slice(SliceOp::Columns(list.clone()));
-                    let sliced = run_kernel(&op, &[x.clone()], cx).unwrap();
+                    let sliced = run_kernel(&op, slice::from_ref(&x), cx).unwrap();
                     let cells = list.iter().flat_map(|&j| (0..rows).map(move |i| (i, j as usize)));
                     assert_eq!(sliced.to_column_major(), cells.map(at(&x)).collect::<Vec<_>>());
                     sliced

@@ -77,6 +77,19 @@ impl Possible {
     }
 }
 
+impl Truth {
+    /// Of a test that can be but one thing; `None` if it can be more.
+    pub(super) fn certain(possible: Possible, rows: usize) -> Option<Self> {
+        let (zeros, ones) = (|| Bits::zeros(rows), || Bits::ones(rows));
+        match possible {
+            Possible { yes: true, no: false, unknown: false } => Some(Self { yes: ones(), no: zeros() }),
+            Possible { yes: false, no: true, unknown: false } => Some(Self { yes: zeros(), no: ones() }),
+            Possible { yes: false, no: false, unknown: true } => Some(Self { yes: zeros(), no: zeros() }),
+            _ => None,
+        }
+    }
+}
+
 impl Test {
     /// The outcomes over numbers between `min` and `max`.
     pub(super) fn between<N: Number>(&self, min: N, max: N) -> Possible {

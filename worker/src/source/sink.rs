@@ -89,7 +89,7 @@ impl Sink for Cells<'_> {
             }
             return self.write(selected.into_iter().map(cell));
         }
-        if !values.iter().all(|value| number(value).is_exact()) && (0..values.len()).any(lost) {
+        if (0..values.len()).any(lost) {
             return Err(Fault::Inexact);
         }
         match valid {

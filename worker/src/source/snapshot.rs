@@ -18,7 +18,7 @@ use super::{
     file::Stat,
     part::Part,
     plan::{Group, ReadPlan},
-    predicate::{Predicate, Truth},
+    predicate::{Leaf, Predicate, Truth},
     schema::{Column, Type},
     scratch::Shelf,
     sink::{Cells, Tests},
@@ -232,9 +232,14 @@ impl Reading<'_> {
         // Each leaf keeps two, evaluation clones them once.
         let bitmaps = 4 * (filter.leaves().len() as u64 + 1);
         let _ticket = shelf.ticket(Bits::bytes(group.rows).saturating_mul(bitmaps))?;
-        let mut truths: Vec<Option<Truth>> = vec![None; filter.leaves().len()];
+        let part = &self.snapshot.parts[group.part];
+        let certain = |leaf: &Leaf| Truth::certain(part.possible(group.group, leaf.column, &leaf.test), group.rows);
+        let mut truths: Vec<Option<Truth>> = filter.leaves().iter().map(certain).collect();
         for column in filter.columns() {
             let leaves = || filter.leaves().iter().enumerate().filter(|(_, leaf)| leaf.column == column);
+            if leaves().all(|(i, _)| truths[i].is_some()) {
+                continue;
+            }
             let mut sink = Tests::new(leaves().map(|(_, leaf)| leaf), group.rows);
             self.decode(group, column, shelf, &mut sink)?;
             for ((i, _), truth) in leaves().zip(sink.into_truths()) {

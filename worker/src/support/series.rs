@@ -230,8 +230,8 @@ impl<F: Fn(f64) -> f64> simd::Body for Count<'_, F> {
         };
         let (chunks, rest) = self.cells.as_chunks::<LANES>();
         for chunk in chunks {
-            for lane in 0..LANES {
-                look(lane, chunk[lane]);
+            for (lane, x) in chunk.iter().enumerate() {
+                look(lane, *x);
             }
         }
         for (lane, x) in rest.iter().enumerate() {
@@ -276,8 +276,8 @@ impl<F: Fn(f64) -> f64> simd::Body for Sum<'_, F> {
         };
         let (chunks, rest) = self.cells.as_chunks::<LANES>();
         for chunk in chunks {
-            for lane in 0..LANES {
-                add(lane, chunk[lane]);
+            for (lane, x) in chunk.iter().enumerate() {
+                add(lane, *x);
             }
         }
         for (lane, x) in rest.iter().enumerate() {

@@ -18,8 +18,7 @@ use crate::{
 };
 
 /// The columns of the models; the last is what they explain.
-pub const MODEL: [&str; 8] =
-    ["dep_delay", "air_time", "distance", "hour", "temp", "wind_speed", "visib", "arr_delay"];
+pub const MODEL: [&str; 8] = ["dep_delay", "air_time", "distance", "hour", "temp", "wind_speed", "visib", "arr_delay"];
 
 /// The columns by which flights are clustered.
 pub const CLUSTERED: [&str; 4] = ["dep_delay", "arr_delay", "distance", "hour"];
@@ -139,18 +138,18 @@ impl Desk {
     }
 
     /// Least squares by the normal equations. The column of ones is made at the sites: nothing is uploaded before the
-    /// score, so that whoever asks the same reuses it. `has_read` tells when the data are there.
-    pub async fn regression(self, has_read: Option<oneshot::Sender<()>>) -> Result<Finding> {
+    /// score, so that whoever asks the same reuses it. `fitted` tells when the model is there.
+    pub async fn regression(self, fitted: Option<oneshot::Sender<()>>) -> Result<Finding> {
         self.work(async |fed| {
             let flights = self.during("reading", &fed, fed.read("flights").columns(MODEL).read()).await?;
-            if let Some(has_read) = has_read {
-                let _nobody_waits = has_read.send(());
-            }
             let statistics = self.during("statistics", &fed, statistics(&fed, &flights)).await?;
             let (x, y) = (flights.slice(.., 0..7)?, flights.slice(.., 7..8)?);
             let x = x.hstack([fed.fill(&one_column(&x)?, 1.0)?])?;
             let method = LinearRegression { fit_intercept: false, l2: 0.0 };
             let model = self.during("fitting", &fed, method.fit(&x, &y)).await?;
+            if let Some(fitted) = fitted {
+                let _nobody_waits = fitted.send(());
+            }
             let r2 = self.during("scoring", &fed, model.score(&x, &y)).await?;
             let coef = model.coef.iter().copied().take(7).collect();
             let linear = Linear { coef, intercept: model.coef[[7, 0]], r2, n_iter: 0 };

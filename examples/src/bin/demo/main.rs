@@ -34,7 +34,6 @@ use crate::{
 /// Any error; its text is for the user.
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
-
 /// A site, and what its file holds.
 struct Airport<'a> {
     name: &'a str,
@@ -57,14 +56,10 @@ struct Tenant<'a> {
 const TENANTS: [Tenant; 4] = [
     Tenant {
         name: "airline",
-        analysis: "linear regression by the normal equations: arrival delay on 7 columns",
+        analysis: "linear regression of arrival delay on 7 columns, by the normal equations",
         brief: "linear regression",
     },
-    Tenant {
-        name: "airport",
-        analysis: "the same regression, a moment later",
-        brief: "the same, a moment later",
-    },
+    Tenant { name: "airport", analysis: "the same regression, a moment later", brief: "the same, a moment later" },
     Tenant {
         name: "university",
         analysis: "the same model by conjugate gradients, on standardised columns",
@@ -148,7 +143,7 @@ async fn run(keep: bool) -> Result<bool> {
     let mut workers = Workers::new(keep)?;
     let tenants = TENANTS.map(|tenant| tenant.name);
 
-    report::heading(style, "Three sites: a worker process each, next to the site's own Parquet file");
+    report::heading(style, "Three sites, each a worker process next to a Parquet file of its own");
     for airport in &AIRPORTS {
         workers.start(airport.name, &data().join(airport.name), "aggregate", &tenants).await?;
     }
@@ -157,7 +152,7 @@ async fn run(keep: bool) -> Result<bool> {
         println!("  {}  {:<28}  {}", style.name(name), airport.about, style.dim(&details));
     }
 
-    report::heading(style, "Four tenants at once: the rows stay, aggregates over at least 5 rows may leave");
+    report::heading(style, "Four tenants at once; rows stay, aggregates over at least 5 rows may leave");
     let findings = at_work(style, &workers, &names).await?;
 
     report::heading(style, "Check");
@@ -165,7 +160,7 @@ async fn run(keep: bool) -> Result<bool> {
     let rows = pooled::fetch(workers.sites(&[POOLED], POOLED)?, &names).await?;
     report::say(&format!(
         "A fourth worker serves the same files as public data, for this check alone. All {} rows of the {} columns \
-         were fetched from it ({}), and everything was computed once more in plain ndarray: the regression by QR.",
+         were fetched from it ({}), and everything is computed once more in plain ndarray, the regression by QR.",
         style::count(rows.nrows() as u64),
         rows.ncols(),
         style::bytes(rows.len() as u64 * 8),
@@ -190,8 +185,11 @@ async fn run(keep: bool) -> Result<bool> {
 
     let (processes, file) = (workers.list().count(), workers.audit_file(names[0]));
     drop(workers);
-    let kept = if keep { format!("kept: {}", file.display()) } else { format!("gone too: {} (--keep keeps it)", file.display()) };
-    println!("\n{}", style.dim(&format!("All {processes} workers have ended; their audit files are {kept}")));
+    println!();
+    let kept = if keep { "kept" } else { "removed; --keep keeps it" };
+    for line in [format!("All {processes} workers have ended."), format!("Audit file: {} ({kept})", file.display())] {
+        println!("  {}", style.dim(&line));
+    }
     let right = checks.iter().flatten().all(Check::holds);
     Ok(right && matches!(outcome, Outcome::Refused { .. }))
 }
@@ -205,14 +203,14 @@ async fn at_work(style: Style, workers: &Workers, sites: &[&str]) -> Result<Vec<
     };
     let (airline, airport, university, regulator) = (desk(0)?, desk(1)?, desk(2)?, desk(3)?);
     drop(events);
-    let (has_read, a_moment_later) = oneshot::channel();
+    let (fitted, a_moment_later) = oneshot::channel();
     let second = async {
         // If the first tenant fails, the second begins all the same.
-        let _begun = a_moment_later.await;
+        let _fitted = a_moment_later.await;
         airport.regression(None).await
     };
     let (first, second, third, fourth, ()) = tokio::join!(
-        airline.regression(Some(has_read)),
+        airline.regression(Some(fitted)),
         second,
         university.conjugate_gradient(),
         regulator.clusters(),

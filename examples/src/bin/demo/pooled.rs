@@ -5,7 +5,9 @@ use ndarray::{Array1, Array2, ArrayView1, Axis, Zip, s};
 
 use crate::{
     Result,
-    analyses::{Answer, CLUSTERED, Finding, KMEANS_ITERATIONS_MAX, KMEANS_TOL, Linear, MODEL, Statistics, first_centers},
+    analyses::{
+        Answer, CLUSTERED, Finding, KMEANS_ITERATIONS_MAX, KMEANS_TOL, Linear, MODEL, Statistics, first_centers,
+    },
 };
 
 /// A result beside that of the pooled rows.
@@ -116,7 +118,8 @@ fn lloyd(x: &Array2<f64>) -> (Array2<f64>, Vec<f64>) {
         let mut sums = Array2::<f64>::zeros(centers.dim());
         sizes.fill(0.0);
         for row in x.rows() {
-            let distance = |center: ArrayView1<f64>| -> f64 { row.iter().zip(center).map(|(a, b)| (a - b) * (a - b)).sum() };
+            let distance =
+                |center: ArrayView1<f64>| -> f64 { row.iter().zip(center).map(|(a, b)| (a - b) * (a - b)).sum() };
             let distances = centers.rows().into_iter().map(distance).enumerate();
             let nearest = distances.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(nearest, _)| nearest);
             let mut sum = sums.row_mut(nearest);

@@ -27,30 +27,34 @@ pub fn say(text: &str) {
 
 /// What each tenant found, and how it compares with the pooled rows.
 pub fn results(style: Style, findings: &[Finding], checks: &[Vec<Check>]) {
-    for ((tenant, (finding, checks)), first) in
-        TENANTS.iter().zip(findings.iter().zip(checks)).zip([true].into_iter().chain(std::iter::repeat(false)))
-    {
-        if !first {
+    for (index, (tenant, (finding, checks))) in TENANTS.iter().zip(findings.iter().zip(checks)).enumerate() {
+        if index > 0 {
             println!();
         }
-        println!("  {} {}", style.name(&format!("{:<10}", tenant.name)), tenant.analysis);
+        println!("  {}: {}", style.name(tenant.name), tenant.analysis);
         for line in answer(finding) {
-            println!("  {:<10} {line}", "");
+            println!("    {line}");
         }
-        for check in checks {
-            let (mark, sign) = if check.holds() { (style.good("✓"), "as") } else { (style.bad("✗"), "NOT as") };
-            println!("  {:<10} {mark} {} {sign} in the pooled rows {}", "", check.what, difference(style, check));
-        }
+        verdict(style, checks);
     }
 }
 
-fn difference(style: Style, check: &Check) -> String {
-    let text = if check.difference == 0.0 {
-        "(exactly)".to_owned()
-    } else {
-        format!("(differ by {:.0e}; accepted {:.0e})", check.difference, check.limit)
-    };
-    style.dim(&text)
+/// One line if all is as in the pooled rows; else a line for each that is not.
+fn verdict(style: Style, checks: &[Check]) {
+    let (held, failed): (Vec<_>, Vec<_>) = checks.iter().partition(|check| check.holds());
+    for check in &failed {
+        let Check { what, difference, limit } = check;
+        let mark = style.bad("✗");
+        println!("    {mark} {what} differ from those of the pooled rows by {difference:.0e}, more than {limit:.0e}");
+    }
+    if failed.is_empty() {
+        let each: Vec<String> = held.iter().map(|check| format!("{} {}", check.what, exactness(check))).collect();
+        println!("    {} {}", style.good("✓ as pooled:"), style.dim(&each.join(", ")));
+    }
+}
+
+fn exactness(check: &Check) -> String {
+    if check.difference == 0.0 { "exactly".to_owned() } else { format!("to {:.0e}", check.difference) }
 }
 
 fn answer(finding: &Finding) -> Vec<String> {
@@ -61,31 +65,35 @@ fn answer(finding: &Finding) -> Vec<String> {
 }
 
 fn regression(linear: &Linear) -> Vec<String> {
-    let coef = |name: &str| MODEL.iter().zip(&linear.coef).find(|(column, _)| **column == name).map_or(f64::NAN, |c| *c.1);
-    let iterations = if linear.n_iter == 0 { String::new() } else { format!(" after {} iterations", linear.n_iter) };
-    vec![format!(
-        "R² {:.4}{iterations}; arr_delay = {} dep_delay {} air_time {} distance ..",
-        linear.r2,
-        style::signed(coef("dep_delay"), 3).trim_start_matches('+'),
-        style::signed(coef("air_time"), 3),
-        style::signed(coef("distance"), 4),
-    )]
+    let term = |(name, decimals): (&str, usize)| {
+        let coef = MODEL.iter().zip(&linear.coef).find(|(column, _)| **column == name).map_or(f64::NAN, |c| *c.1);
+        format!("{} {name}", style::signed(coef, decimals))
+    };
+    let terms = [("dep_delay", 3), ("air_time", 3), ("distance", 4)].map(term).join(" ");
+    let method = match linear.n_iter {
+        0 => String::new(),
+        n => format!(", after {n} iterations"),
+    };
+    vec![format!("arr_delay = {terms} + ..;  R² {:.4}{method}", linear.r2)]
 }
 
 fn clusters(fitted: &FittedKMeans, statistics: &Statistics) -> Vec<String> {
     let at = |name| CLUSTERED.iter().position(|column| *column == name).unwrap_or(0);
-    let mut lines = vec![format!("{} clusters after {} iterations", fitted.counts.len(), fitted.n_iter)];
+    let mut lines = vec![format!("{} clusters after {} iterations; their means:", fitted.counts.len(), fitted.n_iter)];
     for (center, size) in fitted.cluster_centers.rows().into_iter().zip(&fitted.counts) {
         let value = |name| {
             let column = at(name);
             center[column] * statistics.stds[[0, column]] + statistics.means[[0, column]]
         };
+        let minutes = (value("hour") * 60.0).round() as u64;
         lines.push(format!(
-            "{:>7} flights   {:>4.0} miles   leave at {:>4.1} h   arrive {:>4} min",
+            "{:>7} flights  {:>5} miles  leave at {:02}:{:02}  arrive {:>4} min {}",
             style::count(size.round() as u64),
-            value("distance"),
-            value("hour"),
-            style::signed(value("arr_delay"), 0),
+            style::count(value("distance").round() as u64),
+            minutes / 60,
+            minutes % 60,
+            style::signed(value("arr_delay"), 0).trim_start_matches(['+', '−']),
+            if value("arr_delay") < 0.0 { "early" } else { "late" },
         ));
     }
     lines
@@ -93,12 +101,13 @@ fn clusters(fitted: &FittedKMeans, statistics: &Statistics) -> Vec<String> {
 
 /// What each tenant cost.
 pub fn costs(style: Style, findings: &[Finding], sites: &[&str]) {
-    let left: String = sites.iter().map(|site| format!("  {:>9}", format!("left {site}"))).collect();
-    println!("{}", style.dim(&format!("  {:<10}  {:>7}  {:>11}  {:>13}{left}", "", "time", "round trips", "values reused")));
+    let left: String = sites.iter().map(|site| format!("  {:>8}", format!("left {site}"))).collect();
+    let head = format!("  {:<10}  {:>7}  {:>11}  {:>13}{left}", "", "time", "round trips", "values reused");
+    println!("{}", style.dim(&head));
     for (tenant, finding) in TENANTS.iter().zip(findings) {
         let total = finding.stats.total();
         let left: String =
-            finding.stats.sites.iter().map(|site| format!("  {:>9}", style::bytes(site.bytes_received))).collect();
+            finding.stats.sites.iter().map(|site| format!("  {:>8}", style::bytes(site.bytes_received))).collect();
         println!(
             "  {}  {:>7}  {:>11}  {:>13}{left}",
             style.name(&format!("{:<10}", tenant.name)),
@@ -107,6 +116,14 @@ pub fn costs(style: Style, findings: &[Finding], sites: &[&str]) {
             format!("{} of {}", total.hits, total.instructions),
         );
     }
+    println!();
+    let held = findings.first().map(|finding| finding.rows.as_slice()).unwrap_or_default();
+    let bytes = |(site, rows): &(String, u64)| format!("{} at {site}", style::bytes(rows * MODEL.len() as u64 * 8));
+    say(&format!(
+        "A value is reused between tenants, unless something that a tenant uploaded is in it. What left are results; \
+         the columns behind them, {}, stayed.",
+        held.iter().map(bytes).collect::<Vec<_>>().join(", ")
+    ));
 }
 
 /// What became of the attempt to read one row.

@@ -1,0 +1,12 @@
+//! The laws that hold for programs rather than for single operators, and what their tests share with those of law 1.
+
+mod broken;
+mod composition;
+mod determinism;
+mod immutability;
+mod lifetime;
+mod reuse;
+mod round_trips;
+pub mod sample;
+mod script;
+pub mod trio;

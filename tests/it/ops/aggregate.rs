@@ -1,0 +1,121 @@
+//! Reductions over all, down the rows, and along them.
+
+use fondaco::{AggregateFunction, Axis, FedMatrix, Op, Pending, Result, op};
+use fondaco_proto::op::AggregateOp;
+use ndarray::{Array2, array};
+
+use super::{Asked, cases};
+use crate::{
+    laws::{
+        sample::{self, Cells, Cuts},
+        trio::{Trio, scatter},
+    },
+    oracle::{self, Expected},
+};
+
+/// For the coordinator; and along each row, where there is a method for it.
+type Methods = (fn(&FedMatrix, Axis, u32) -> Result<Pending>, fn(&FedMatrix, u32) -> Result<FedMatrix>);
+
+const AGGREGATES: &[(AggregateFunction, Methods)] = &[
+    (AggregateFunction::Sum, (|x, axis, _| x.sum(axis), |x, _| x.row_sum())),
+    (AggregateFunction::Sumsq, (|x, axis, _| x.sumsq(axis), |x, _| x.row_sumsq())),
+    (AggregateFunction::Mean, (|x, axis, _| x.mean(axis), |x, _| x.row_mean())),
+    (AggregateFunction::Var, (FedMatrix::var, FedMatrix::row_var)),
+    (AggregateFunction::Std, (FedMatrix::std, FedMatrix::row_std)),
+    (AggregateFunction::Min, (|x, axis, _| x.min(axis), |x, _| x.row_min())),
+    (AggregateFunction::Max, (|x, axis, _| x.max(axis), |x, _| x.row_max())),
+    (AggregateFunction::Nnz, (|x, axis, _| x.nnz(axis), |x, _| x.row_nnz())),
+    (
+        AggregateFunction::Moments,
+        (
+            |x, axis, _| x.aggregate(AggregateFunction::Moments, axis, 0),
+            |x, _| x.aggregate_rows(AggregateFunction::Moments, 0),
+        ),
+    ),
+];
+
+#[test]
+fn the_table_is_complete() {
+    assert_eq!(AGGREGATES.iter().map(|line| line.0).collect::<Vec<_>>(), AggregateFunction::ALL);
+    assert_eq!(op::Axis::ALL.len(), 3);
+}
+
+fn expected(function: AggregateFunction, axis: op::Axis, ddof: u32, x: &Array2<f64>) -> Expected {
+    oracle::expected(&Op::Aggregate(AggregateOp { function, axis, ddof }), &[x])
+}
+
+fn is_extreme(function: AggregateFunction) -> bool {
+    matches!(function, AggregateFunction::Min | AggregateFunction::Max)
+}
+
+fn takes_ddof(function: AggregateFunction) -> bool {
+    matches!(function, AggregateFunction::Var | AggregateFunction::Std)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reductions() {
+    let trio = Trio::start().await;
+    for (seed, mut random) in cases(10, 150) {
+        let (n, d) = (sample::rows(&mut random), sample::columns(&mut random));
+        let (cells, cuts) = (Cells::pick(&mut random), Cuts::any(&mut random, n, d));
+        let x = cells.matrix(&mut random, n, d);
+        let fed = scatter(&trio.fed, &mut random, &x, &cuts);
+        let mut asked = Asked::new(format!("seed {seed}: ({n}, {d}) {cells:?} cut {:?}", cuts.layout()));
+        for (function, (reduce, along_rows)) in AGGREGATES {
+            let ddof = if takes_ddof(*function) { random.below(3) as u32 } else { 0 };
+            for axis in [Axis::All, Axis::Columns] {
+                if n == 0 && is_extreme(*function) {
+                    let message = reduce(&fed, axis, 0).expect_err("nothing has no minimum").to_string();
+                    assert!(message.contains("ask for at least one row"), "{message}");
+                    continue;
+                }
+                let pending = reduce(&fed, axis, ddof).expect("every layout is accepted");
+                let what = format!("{} {axis:?} ddof {ddof}", function.name());
+                asked.ask(what, pending, expected(*function, axis.into(), ddof, &x));
+            }
+            if !cuts.by_rows() {
+                let message = along_rows(&fed, 0).expect_err("it needs whole rows").to_string();
+                assert!(message.contains("reduce the columns of each site by themselves"), "{message}");
+                continue;
+            }
+            let result = along_rows(&fed, ddof).expect("row cuts are accepted");
+            let what = format!("{} along rows, ddof {ddof}", function.name());
+            let pending = result.fetch().expect("it is one's own");
+            asked.ask(what, pending, expected(*function, op::Axis::Rows, ddof, &x));
+        }
+        asked.check(&trio.fed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn variances_far_from_zero() {
+    let trio = Trio::start().await;
+    let x = array![[4.0], [7.0], [13.0], [16.0]] + 1e9;
+    for (_, mut random) in cases(11, 12) {
+        let cuts = Cuts::rows(&mut random, 4, 1);
+        let fed = scatter(&trio.fed, &mut random, &x, &cuts);
+        let var = fed.var(Axis::All, 1).expect("a row cut").scalar().await.expect("it is one's own");
+        assert_eq!(var, 30.0, "{:?}", cuts.layout());
+        let std = fed.std(Axis::Columns, 0).expect("a row cut").await.expect("it is one's own");
+        assert_eq!(std, array![[22.5_f64.sqrt()]], "{:?}", cuts.layout());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_columns_far_from_zero() {
+    let trio = Trio::start().await;
+    let (seed, mut random) = cases(12, 1).next().expect("there is one case");
+    let n = 60_000;
+    let x = Array2::from_shape_simple_fn((n, 3), || random.unit()) + &array![[0.0, 1e9, -1e15]];
+    for layout in [Cuts::rows(&mut random, n, 3), Cuts { parts: vec![("b", n)], ..Cuts::rows(&mut random, n, 3) }] {
+        let fed = scatter(&trio.fed, &mut random, &x, &layout);
+        let mut asked = Asked::new(format!("seed {seed}: {:?}", layout.layout()));
+        for (function, (reduce, _)) in AGGREGATES {
+            for axis in [Axis::All, Axis::Columns] {
+                let pending = reduce(&fed, axis, 0).expect("a row cut");
+                asked.ask(format!("{} {axis:?}", function.name()), pending, expected(*function, axis.into(), 0, &x));
+            }
+        }
+        asked.check(&trio.fed).await;
+    }
+}

@@ -1,0 +1,229 @@
+//! What comes from the coordinator, from a seed, or from the owners' files.
+
+use fondaco::{Cut, Distribution, Federation, Layout, Op, Shape, column, op};
+use ndarray::{Array2, Axis, concatenate, s};
+
+use super::{Asked, cases};
+use crate::{
+    harness::{Plan, Random, Table},
+    laws::{
+        sample::{self, Cells, Cuts},
+        trio::{NAMES, Trio, place, scatter},
+    },
+    oracle::{Expected, assert_same_bits},
+};
+
+#[test]
+fn the_family_is_complete() {
+    // A new member does not compile here, before it is missing below.
+    let _tested = |op: &op::CreateOp| match op {
+        op::CreateOp::Read(_) => "datasets_as_one",
+        op::CreateOp::Put(_) => "what_is_sent_comes_back",
+        op::CreateOp::Fill(_) => "fills",
+        op::CreateOp::Rand(_) => "random_numbers_do_not_depend_on_the_layout",
+    };
+    assert_eq!(Op::Create(op::CreateOp::Fill(op::Fill { shape: Shape::new(1, 1), value: 0.0 })).name(), "fill");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_comes_back() {
+    let trio = Trio::start().await;
+    for (seed, mut random) in cases(50, 60) {
+        let (n, d) = (sample::rows(&mut random), sample::columns(&mut random));
+        let mut asked = Asked::new(format!("seed {seed}: ({n}, {d})"));
+        for _ in 0..4 {
+            let x = Cells::pick(&mut random).matrix(&mut random, n, d);
+            let cuts = Cuts::any(&mut random, n, d);
+            let fed = scatter(&trio.fed, &mut random, &x, &cuts);
+            asked.ask(format!("{:?}", cuts.layout()), fed.fetch().expect("it is one's own"), Expected::exact(x));
+        }
+        asked.check(&trio.fed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_beyond_what_goes_inline() {
+    let trio = Trio::start().await;
+    let mut random = Random::new(51);
+    let (n, d) = (70_001, 3);
+    let x = Cells::Special.matrix(&mut random, n, d);
+    let strided = x.slice(s![..;2, ..;2]).to_owned();
+    for cuts in [
+        Cuts { cut: Cut::Rows, parts: vec![("a", 60_000), ("b", 1), ("c", 10_000)], across: d },
+        Cuts { cut: Cut::Columns, parts: vec![("b", 2), ("a", 1)], across: n },
+    ] {
+        let fed = place(&trio.fed, &x, &cuts.layout());
+        assert_same_bits("an upload", &fed.to_array().await.expect("it is one's own"), &x);
+        let turned = fed.t().expect("everything can be transposed").to_array().await.expect("it is one's own");
+        assert_same_bits("its transpose", &turned, &x.t().to_owned());
+    }
+    let whole = trio.fed.put_whole("c", &strided).expect("a site").to_array().await.expect("it is one's own");
+    assert_same_bits("every other cell", &whole, &strided);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matrices_without_columns() {
+    let trio = Trio::start().await;
+    let nothing = Array2::<f64>::zeros((5, 0));
+    let fed = place(&trio.fed, &nothing, &Layout::rows([("a", 2), ("b", 3)], 0).expect("there are parts"));
+    let sum = fed.sum(fondaco::Axis::All).expect("sums of nothing").scalar().await.expect("it is one's own");
+    assert_eq!((sum, fed.to_array().await.expect("it is one's own").dim()), (0.0, (5, 0)));
+    let columns = fed.sum(fondaco::Axis::Columns).expect("sums of nothing").await.expect("it is one's own");
+    assert_eq!(columns.dim(), (1, 0));
+    assert_eq!(fed.gram().expect("a row cut").await.expect("it is one's own").dim(), (0, 0));
+    let product = fed.matmul(Array2::zeros((0, 2))).expect("shapes fit").to_array().await.expect("it is one's own");
+    assert_eq!(product, Array2::zeros((5, 2)));
+    let beside = fed.hstack([Array2::ones((5, 1))]).expect("rows fit").to_array().await.expect("it is one's own");
+    assert_eq!(beside, Array2::ones((5, 1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fills() {
+    let trio = Trio::start().await;
+    for (seed, mut random) in cases(52, 20) {
+        let (n, d) = (sample::rows(&mut random), sample::columns(&mut random));
+        let mut asked = Asked::new(format!("seed {seed}: ({n}, {d})"));
+        for value in [0.0, -1.5, f64::NAN, f64::INFINITY, 5e-324] {
+            let layout = Cuts::any(&mut random, n, d).layout();
+            let fed = trio.fed.fill(&layout, value).expect("the sites are there");
+            let expected = Expected::exact(Array2::from_elem((n, d), value));
+            asked.ask(format!("{value} on {layout:?}"), fed.fetch().expect("it is one's own"), expected);
+        }
+        asked.check(&trio.fed).await;
+    }
+}
+
+const UNIFORM: Distribution = Distribution::Uniform { low: -2.0, high: 3.0 };
+const NORMAL: Distribution = Distribution::Normal { mean: 5.0, std: 2.0 };
+const BERNOULLI: Distribution = Distribution::Bernoulli { p: 0.3 };
+
+#[tokio::test(flavor = "multi_thread")]
+async fn random_numbers_do_not_depend_on_the_layout() {
+    let trio = Trio::start().await;
+    let fed = &trio.fed;
+    for (seed, mut random) in cases(53, 25) {
+        let (n, d) = (sample::rows(&mut random), sample::columns(&mut random));
+        let mut asked = Asked::new(format!("seed {seed}: ({n}, {d})"));
+        for distribution in [UNIFORM, NORMAL, BERNOULLI] {
+            for density in [1.0, 0.4] {
+                let whole = Layout::whole("a", Shape::new(n as u64, d as u64));
+                let drawn = |layout: &Layout| fed.rand_sparse(layout, seed, distribution, density).expect("sites");
+                let expected = drawn(&whole).to_array().await.expect("it is one's own");
+                let layout = Cuts::any(&mut random, n, d).layout();
+                let what = format!("{distribution:?} density {density} on {layout:?}");
+                let pending = drawn(&layout).fetch().expect("it is one's own");
+                asked.ask(what, pending, Expected::exact(expected));
+            }
+        }
+        asked.check(fed).await;
+    }
+}
+
+/// Mean, variance, and share of cells that are not 0.
+fn summary(x: &Array2<f64>) -> (f64, f64, f64) {
+    let n = x.len() as f64;
+    let mean = x.sum() / n;
+    let variance = x.mapv(|x| (x - mean) * (x - mean)).sum() / n;
+    (mean, variance, x.iter().filter(|x| **x != 0.0).count() as f64 / n)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn random_numbers_have_their_distribution() {
+    let trio = Trio::start().await;
+    let layout = Layout::even(NAMES, Shape::new(20_000, 5)).expect("there are sites");
+    let drawn = async |seed: u64, distribution: Distribution, density: f64| {
+        let drawn = trio.fed.rand_sparse(&layout, seed, distribution, density).expect("the sites are there");
+        drawn.to_array().await.expect("it is one's own")
+    };
+    // With 100,000 cells, six standard errors.
+    let near = |a: f64, b: f64, std: f64| assert!((a - b).abs() < 6.0 * std / 100_000_f64.sqrt(), "{a}, not {b}");
+    let uniform = drawn(7, UNIFORM, 1.0).await;
+    assert!(uniform.iter().all(|x| (-2.0..3.0).contains(x)));
+    let (mean, variance, _) = summary(&uniform);
+    near(mean, 0.5, 1.5);
+    near(variance, 25.0 / 12.0, 2.0);
+    let normal = drawn(7, NORMAL, 1.0).await;
+    let (mean, variance, _) = summary(&normal);
+    near(mean, 5.0, 2.0);
+    near(variance, 4.0, 6.0);
+    let beyond = normal.iter().filter(|x| (*x - 5.0).abs() > 4.0).count() as f64 / 100_000.0;
+    near(beyond, 0.0455, 0.21);
+    let bernoulli = drawn(7, BERNOULLI, 1.0).await;
+    assert!(bernoulli.iter().all(|x| *x == 0.0 || *x == 1.0));
+    near(summary(&bernoulli).0, 0.3, 0.5);
+    let sparse = drawn(7, NORMAL, 0.25).await;
+    near(summary(&sparse).2, 0.25, 0.5);
+    assert_same_bits("the same seed", &drawn(7, NORMAL, 1.0).await, &normal);
+    // Neither seeds nor neighbouring cells have anything to do with each other.
+    let correlation = |a: &Array2<f64>, b: &Array2<f64>| ((a - 5.0) * (b - 5.0)).sum() / 4.0 / a.len() as f64;
+    near(correlation(&normal, &drawn(8, NORMAL, 1.0).await), 0.0, 1.0);
+    let (above, below) = (normal.slice(s![1.., ..]).to_owned(), normal.slice(s![..-1, ..]).to_owned());
+    near(correlation(&above, &below), 0.0, 1.0);
+    let (left, right) = (normal.slice(s![.., 1..]).to_owned(), normal.slice(s![.., ..-1]).to_owned());
+    near(correlation(&left, &right), 0.0, 1.2);
+}
+
+/// Three public datasets `d` of uneven length, as columns `c0`, `c1`, ..
+async fn datasets(seed: u64) -> (Trio, Vec<Array2<f64>>) {
+    let mut random = Random::new(seed);
+    let arrays: Vec<Array2<f64>> =
+        [9000, 1, 300].map(|rows| Cells::Special.matrix(&mut random, rows, 4)).into_iter().collect();
+    let trio = Trio::planned(|index, plan: Plan| plan.public("d", &Table::of(&arrays[index]))).await;
+    (trio, arrays)
+}
+
+fn below(arrays: &[Array2<f64>]) -> Array2<f64> {
+    let views: Vec<_> = arrays.iter().map(|array| array.view()).collect();
+    concatenate(Axis(0), &views).expect("they have the same columns")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn datasets_as_one() {
+    let (trio, arrays) = datasets(54).await;
+    let fed: &Federation = &trio.fed;
+    let pooled = below(&arrays);
+    let all = fed.read("d").await.expect("there is a dataset");
+    assert_same_bits("all of it", &all.to_array().await.expect("it is public"), &pooled);
+    let some = fed.read("d").columns(["c3", "c0"]).await.expect("there are such columns");
+    let expected = pooled.select(Axis(1), &[3, 0]);
+    assert_same_bits("columns", &some.to_array().await.expect("it is public"), &expected);
+
+    let parts = fed.read_parts([("c", "d"), ("a", "d"), ("c", "d")]).await.expect("there are such parts");
+    let expected = below(&[arrays[2].clone(), arrays[0].clone(), arrays[2].clone()]);
+    assert_same_bits("parts in any order", &parts.to_array().await.expect("it is public"), &expected);
+
+    let at = [("a", "d", vec!["c2"]), ("a", "d", vec!["c0", "c1"])];
+    let columns = fed.read_columns(at).await.expect("the same rows");
+    assert_eq!(columns.layout().cut(), Cut::Columns);
+    let expected = arrays[0].select(Axis(1), &[2, 0, 1]);
+    assert_same_bits("a column cut", &columns.to_array().await.expect("it is public"), &expected);
+
+    let uneven = [("a", "d", vec!["c2"]), ("b", "d", vec!["c0"])];
+    let message = fed.read_columns(uneven).await.expect_err("other rows").to_string();
+    assert!(message.contains("all parts need as many"), "{message}");
+    let message = fed.read("d").columns(["c9"]).await.expect_err("no such column").to_string();
+    assert!(message.contains("c9"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filtered_datasets() {
+    let (trio, arrays) = datasets(55).await;
+    let pooled = below(&arrays);
+    let kept = |holds: &dyn Fn(f64, f64) -> bool| {
+        let rows = pooled.rows().into_iter().enumerate().filter(|(_, row)| holds(row[0], row[1]));
+        pooled.select(Axis(0), &rows.map(|(index, _)| index).collect::<Vec<_>>())
+    };
+    let both = fondaco::all_of([column("c0").gt(0.5), column("c1").le(0)]);
+    let either = fondaco::any_of([column("c0").lt(-1), fondaco::not(column("c1").ne(0.0))]);
+    let cases = [
+        (column("c0").ge(0), kept(&|x, _| x >= 0.0)),
+        (both, kept(&|x, y| x > 0.5 && y <= 0.0)),
+        (either, kept(&|x, y| x < -1.0 || y == 0.0)),
+        (column("c0").gt(f64::INFINITY), kept(&|_, _| false)),
+    ];
+    for (filter, expected) in cases {
+        let what = format!("{filter:?}");
+        let read = trio.fed.read("d").filter(filter).await.expect("there are such columns");
+        assert_same_bits(&what, &read.to_array().await.expect("it is public"), &expected);
+    }
+}

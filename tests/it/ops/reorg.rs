@@ -1,0 +1,184 @@
+//! Transposes and stacks.
+
+use fondaco::{Cut, FedMatrix, Layout, Op, Operand, Result, op::ReorgOp};
+use ndarray::Array2;
+
+use super::{Asked, cases};
+use crate::{
+    harness::Random,
+    laws::{
+        sample::{self, Cells, Cuts},
+        trio::{Trio, place, scatter},
+    },
+    oracle::{self, Expected},
+};
+
+/// A matrix with others beside it, put together: the result, and the inputs in order.
+type Form = fn(&Trio, &mut Random, usize, usize) -> (Result<FedMatrix>, Vec<Array2<f64>>);
+
+const REORG: &[(ReorgOp, &[Form])] = &[
+    (ReorgOp::Transpose, &[transpose]),
+    (ReorgOp::Vstack, &[rows_below_rows, below_whole, columns_below_columns]),
+    (ReorgOp::Hstack, &[columns_beside_columns, rows_beside_rows, beside_whole]),
+];
+
+#[test]
+fn the_table_is_complete() {
+    assert_eq!(REORG.iter().map(|line| line.0).collect::<Vec<_>>(), ReorgOp::ALL);
+}
+
+fn data(random: &mut Random, n: usize, d: usize) -> Array2<f64> {
+    Cells::pick(random).matrix(random, n, d)
+}
+
+fn transpose(trio: &Trio, random: &mut Random, n: usize, d: usize) -> (Result<FedMatrix>, Vec<Array2<f64>>) {
+    let (x, cuts) = (data(random, n, d), Cuts::any(random, n, d));
+    (scatter(&trio.fed, random, &x, &cuts).t(), vec![x])
+}
+
+/// Cut across the direction in which they are put together: every part stays where it is.
+fn end_to_end(
+    trio: &Trio,
+    random: &mut Random,
+    (n, d): (usize, usize),
+    cut: Cut,
+) -> (FedMatrix, Vec<FedMatrix>, Vec<Array2<f64>>) {
+    let mut matrices = Vec::new();
+    let mut arrays = Vec::new();
+    for _ in 0..2 + random.below(3) {
+        let extent = if random.below(4) == 0 { 0 } else { 1 + random.below(if cut == Cut::Rows { n + 1 } else { d }) };
+        let (rows, columns) = if cut == Cut::Rows { (extent, d) } else { (n, extent) };
+        let x = data(random, rows, columns);
+        let cuts = match cut {
+            Cut::Rows => Cuts::rows(random, rows, columns),
+            Cut::Columns => Cuts::columns(random, rows, columns),
+        };
+        matrices.push(scatter(&trio.fed, random, &x, &cuts));
+        arrays.push(x);
+    }
+    (matrices.remove(0), matrices, arrays)
+}
+
+/// Cut along: each part grows at its site; arrays are cut likewise.
+fn side_by_side(
+    trio: &Trio,
+    random: &mut Random,
+    (n, d): (usize, usize),
+    cut: Cut,
+) -> (FedMatrix, Vec<Operand>, Vec<Array2<f64>>) {
+    let first = data(random, n, d);
+    let cuts = match cut {
+        Cut::Rows => Cuts::rows(random, n, d),
+        Cut::Columns => Cuts::columns(random, n, d),
+    };
+    let fed = scatter(&trio.fed, random, &first, &cuts);
+    let mut others: Vec<Operand> = Vec::new();
+    let mut arrays = vec![first];
+    for _ in 0..1 + random.below(3) {
+        let across = 1 + random.below(3);
+        let (rows, columns) = if cut == Cut::Rows { (n, across) } else { (across, d) };
+        let x = data(random, rows, columns);
+        others.push(if random.below(3) == 0 {
+            (&x).into()
+        } else {
+            let aligned = cuts.aligned(random, across);
+            scatter(&trio.fed, random, &x, &aligned).into()
+        });
+        arrays.push(x);
+    }
+    (fed, others, arrays)
+}
+
+fn rows_below_rows(trio: &Trio, random: &mut Random, n: usize, d: usize) -> (Result<FedMatrix>, Vec<Array2<f64>>) {
+    let (first, others, arrays) = end_to_end(trio, random, (n, d), Cut::Rows);
+    (first.vstack(others), arrays)
+}
+
+fn columns_beside_columns(
+    trio: &Trio,
+    random: &mut Random,
+    n: usize,
+    d: usize,
+) -> (Result<FedMatrix>, Vec<Array2<f64>>) {
+    let (first, others, arrays) = end_to_end(trio, random, (n, d), Cut::Columns);
+    (first.hstack(others), arrays)
+}
+
+fn columns_below_columns(
+    trio: &Trio,
+    random: &mut Random,
+    n: usize,
+    d: usize,
+) -> (Result<FedMatrix>, Vec<Array2<f64>>) {
+    let (first, others, arrays) = side_by_side(trio, random, (n, d), Cut::Columns);
+    (first.vstack(others), arrays)
+}
+
+fn rows_beside_rows(trio: &Trio, random: &mut Random, n: usize, d: usize) -> (Result<FedMatrix>, Vec<Array2<f64>>) {
+    let (first, others, arrays) = side_by_side(trio, random, (n, d), Cut::Rows);
+    (first.hstack(others), arrays)
+}
+
+fn below_whole(trio: &Trio, random: &mut Random, n: usize, d: usize) -> (Result<FedMatrix>, Vec<Array2<f64>>) {
+    let (x, y) = (data(random, n, d), data(random, 3, d));
+    let cuts = Cuts::rows(random, n, d);
+    let whole = trio.fed.put_whole("b", &y).expect("a site");
+    (whole.vstack([scatter(&trio.fed, random, &x, &cuts)]), vec![y, x])
+}
+
+fn beside_whole(trio: &Trio, random: &mut Random, n: usize, d: usize) -> (Result<FedMatrix>, Vec<Array2<f64>>) {
+    let (x, y) = (data(random, n, d), data(random, n, 2));
+    let cuts = Cuts::columns(random, n, d);
+    let whole = trio.fed.put_whole("b", &y).expect("a site");
+    (whole.hstack([scatter(&trio.fed, random, &x, &cuts)]), vec![y, x])
+}
+
+fn expected(op: ReorgOp, inputs: &[Array2<f64>]) -> Expected {
+    oracle::expected(&Op::Reorg(op), &inputs.iter().collect::<Vec<_>>())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reorganisations() {
+    let trio = Trio::start().await;
+    for (seed, mut random) in cases(30, 80) {
+        let (n, d) = (sample::rows(&mut random), sample::columns(&mut random));
+        let mut asked = Asked::new(format!("seed {seed}: ({n}, {d})"));
+        for (op, forms) in REORG {
+            for (index, form) in forms.iter().enumerate() {
+                let (result, inputs) = form(&trio, &mut random, n, d);
+                let what = format!("{} form {index}", op.name());
+                let result = result.unwrap_or_else(|error| panic!("seed {seed}, {what}: {error}"));
+                let expected = expected(*op, &inputs);
+                asked.ask(&what, result.fetch().expect("it is one's own"), expected.clone());
+                // What is made of it sees the same cells.
+                let again = result.multiply(2.0).and_then(|double| double.fetch()).expect("every layout is accepted");
+                asked.ask(format!("{what}, doubled"), again, Expected::exact(expected.value * 2.0));
+            }
+        }
+        asked.check(&trio.fed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_move_rows_is_refused() {
+    let trio = Trio::start().await;
+    let fed = &trio.fed;
+    let array = Array2::from_shape_fn((4, 4), |(i, j)| (i * 4 + j) as f64);
+    let rows = |first: u64| {
+        place(fed, &array, &Layout::rows([("a", first), ("b", 4 - first)], 4).expect("there are parts"))
+    };
+    let columns = place(fed, &array, &Layout::columns([("a", 1), ("b", 3)], 4).expect("there are parts"));
+    let refusals = [
+        (rows(1).hstack([rows(3)]), "row 1 of one operand is at b, of another at a"),
+        (rows(1).hstack([&columns]), "both need the same cut"),
+        (rows(1).vstack([&array]), "put it at one first"),
+        (rows(1).vstack([&columns]), "both need the same cut"),
+        (rows(1).vstack([Array2::zeros((1, 3))]), "need the same number of columns"),
+        (rows(1).hstack([Array2::zeros((3, 1))]), "need the same number of rows"),
+    ];
+    for (index, (result, what)) in refusals.into_iter().enumerate() {
+        let message = result.expect_err(&format!("refusal {index}: {what}")).to_string();
+        assert!(message.contains(what), "refusal {index} should say {what:?}: {message}");
+    }
+    assert_eq!(fed.stats().round_trips(), 0, "nothing was sent");
+}
