@@ -43,7 +43,7 @@ async fn run(ada: &str, bob: &str) -> Result<()> {
     // What a tenant uploads is its own, and can be fetched again; what it computes from rows leaves if it is an
     // aggregate.
     let flights = bob.read("flights").columns(["arr_delay"]).await?;
-    let weights = bob.scatter(&Array2::from_elem((flights.nrows() as usize, 1), 0.5), flights.layout())?;
+    let weights = bob.scatter(Array2::from_elem((flights.nrows() as usize, 1), 0.5), flights.layout())?;
     println!("weighted sum: {:.0} minutes", weights.multiply(&flights)?.sum(Axis::All)?.scalar().await?);
     match flights.to_array().await {
         Err(error) if error.code() == Some(ErrorCode::ReleaseDenied) => println!("rows do not leave: {error}"),

@@ -1,6 +1,10 @@
 //! The integration tests: sites, tenants and coordinators over the real wire.
 
 #[cfg(test)]
+mod algorithms;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod failure;
 #[cfg(test)]
 mod gate;

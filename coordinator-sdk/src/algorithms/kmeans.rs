@@ -173,7 +173,7 @@ fn too_small(error: Error, hint: &str) -> Error {
     match error {
         Error::Site { site, error } if error.code() == ErrorCode::ReleaseDenied => {
             let message = format!("{hint}: use fewer clusters, other centres, or more rows. {}", error.message());
-            Error::Site { site, error: fondaco_proto::Error::denied(message) }
+            Error::Site { site, error: fondaco_proto::Error::denied(message).with_request_id(&error.kind().request_id) }
         }
         other => other,
     }

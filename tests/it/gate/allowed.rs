@@ -140,11 +140,10 @@ const USES: &[Use] = &[
     (
         "a mask of many rows",
         |p, x| {
-            let mask = p.apply(op::with(BinaryFunction::Less, 10.0), &[x]);
-            let last = p.apply(op::columns(&[0, 1]), &[mask]);
-            p.apply(op::sum(), &[last])
+            let mask = p.apply(op::with(BinaryFunction::Less, 0.0), &[x]);
+            p.apply(op::sum(), &[mask])
         },
-        |x| Array2::from_elem((1, 2), x.nrows() as f64),
+        |x| x.mapv(|x| f64::from(u8::from(x < 0.0))).sum_axis(Along(0)).insert_axis(Along(0)),
     ),
     (
         "sums, combined with what the tenant knows",

@@ -1,6 +1,7 @@
 //! The classic holes: rows as they are, one row by its weight, differences of sums.
 
 use fondaco_proto::op::{AggregateFunction, Axis, BinaryFunction, MatmulOp, Ternary, Unary};
+use ndarray::Array2;
 
 use super::{
     Attempt, column, dense_v, labels, near_one_hot, one_hot, one_plus_one_hot, refused_unless_public, transposed,
@@ -66,44 +67,50 @@ fn after(program: &mut Program, dataset: &str, op: fondaco_proto::Op) -> u64 {
     program.apply(op, &[x])
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_row_is_not_singled_out_by_its_weight() {
-    // How a weight comes to the rows.
-    let ways: [(&str, fn(&mut Program, u64, u64) -> u64); 9] = [
-        ("w @ X", |p, x, w| {
-            let left = p.apply(op::transpose(), &[w]);
-            p.apply(op::product(), &[left, x])
-        }),
-        ("cross(w, X)", |p, x, w| p.apply(op::cross(), &[w, x])),
-        ("cross(X, w)", |p, x, w| p.apply(op::cross(), &[x, w])),
-        ("sum(w * X)", |p, x, w| {
-            let weighted = p.apply(op::multiply(), &[x, w]);
-            p.apply(op::sum(), &[weighted])
-        }),
-        ("mean(X * w)", |p, x, w| {
-            let weighted = p.apply(op::multiply(), &[w, x]);
-            p.apply(op::mean(), &[weighted])
-        }),
-        ("mmchain_weighted", |p, x, w| {
-            let v = p.put(&dense_v());
-            p.apply(op::matmul(MatmulOp::MmchainWeighted), &[v, x, w])
-        }),
-        ("mmchain_minus", |p, x, w| {
-            let v = p.put(&dense_v());
-            p.apply(op::matmul(MatmulOp::MmchainMinus), &[v, x, w])
-        }),
-        ("gram(hstack(X, w))", |p, x, w| {
-            let wide = p.apply(op::hstack(), &[x, w]);
-            p.apply(op::gram(), &[wide])
-        }),
-        ("sum(where(w, X, 0))", |p, x, w| {
-            let zero = p.fill(1, 1, 0.0);
-            let rounded = p.apply(op::unary(Unary::Round), &[w]);
-            let chosen = p.apply(op::ternary(Ternary::Where), &[rounded, x, zero]);
-            p.apply(op::sum(), &[chosen])
-        }),
-    ];
-    let weights = [
+/// How a weight comes to the rows.
+type Way = (&'static str, fn(&mut Program, u64, u64) -> u64);
+
+const WAYS: &[Way] = &[
+    ("w @ X", |p, x, w| {
+        let left = p.apply(op::transpose(), &[w]);
+        p.apply(op::product(), &[left, x])
+    }),
+    ("X.T @ w", |p, x, w| {
+        let left = p.apply(op::transpose(), &[x]);
+        p.apply(op::product(), &[left, w])
+    }),
+    ("cross(w, X)", |p, x, w| p.apply(op::cross(), &[w, x])),
+    ("cross(X, w)", |p, x, w| p.apply(op::cross(), &[x, w])),
+    ("sum(w * X)", |p, x, w| {
+        let weighted = p.apply(op::multiply(), &[x, w]);
+        p.apply(op::sum(), &[weighted])
+    }),
+    ("mean(X * w)", |p, x, w| {
+        let weighted = p.apply(op::multiply(), &[w, x]);
+        p.apply(op::mean(), &[weighted])
+    }),
+    ("sum(X / (1 / w))", |p, x, w| {
+        let inverse = p.apply(op::with(BinaryFunction::Power, -1.0), &[w]);
+        let weighted = p.apply(op::divide(), &[x, inverse]);
+        p.apply(op::sum(), &[weighted])
+    }),
+    ("mmchain_weighted", |p, x, w| {
+        let v = p.put(&dense_v());
+        p.apply(op::matmul(MatmulOp::MmchainWeighted), &[v, x, w])
+    }),
+    ("mmchain_minus", |p, x, w| {
+        let v = p.put(&dense_v());
+        p.apply(op::matmul(MatmulOp::MmchainMinus), &[v, x, w])
+    }),
+    ("gram(hstack(X, w))", |p, x, w| {
+        let wide = p.apply(op::hstack(), &[x, w]);
+        p.apply(op::gram(), &[wide])
+    }),
+];
+
+/// Weights that single out a row, or a few, or nobody.
+fn weights() -> [(&'static str, Array2<f64>); 10] {
+    [
         ("one-hot", one_hot()),
         ("near one-hot", near_one_hot()),
         ("one plus one-hot", one_plus_one_hot()),
@@ -114,14 +121,18 @@ async fn one_row_is_not_singled_out_by_its_weight() {
         ("so small that squares vanish", column(|row| [1.5e-162, 1e-163, 0.0][row.min(2)])),
         ("so large that squares overflow", 1e200 * one_hot() + 1.0),
         ("one that is not a number", column(|row| if row == 7 { f64::NAN } else { 0.0 })),
-    ];
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_row_is_not_singled_out_by_its_weight() {
     let site = super::site().await;
     let ada = site.client("ada").await;
     let mut wrong = Vec::new();
-    for (way, build) in ways {
-        for (weight, w) in &weights {
-            // A weight that is the same for every row (here: all of them chosen) is none.
-            if way.contains("where") && !matches!(*weight, "one-hot" | "near one-hot" | "negative one-hot" | "four rows") {
+    for (way, build) in WAYS {
+        for (weight, w) in &weights() {
+            // To subtract nothing is no weight.
+            if (*way, *weight) == ("mmchain_minus", "nobody") {
                 continue;
             }
             let attempt = |p: &mut Program, d: &str| {
@@ -138,6 +149,34 @@ async fn one_row_is_not_singled_out_by_its_weight() {
         }
     }
     assert!(wrong.is_empty(), "{} went wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_row_is_not_chosen() {
+    let attempts: &[Attempt] = &[
+        ("sum(where(one-hot, X, 0))", |p, d| {
+            let (x, zero, w) = (p.read(d), p.fill(1, 1, 0.0), p.put(&one_hot()));
+            let chosen = p.apply(op::ternary(Ternary::Where), &[w, x, zero]);
+            p.apply(op::sum(), &[chosen])
+        }),
+        ("sum(where(w, X, 0)) for four rows", |p, d| {
+            let (x, zero, w) = (p.read(d), p.fill(1, 1, 0.0), p.put(&labels(4)));
+            let chosen = p.apply(op::ternary(Ternary::Where), &[w, x, zero]);
+            p.apply(op::sum(), &[chosen])
+        }),
+        ("sum(where(all but one, mean, X))", |p, d| {
+            let (x, w) = (p.read(d), p.put(&(1.0 - one_hot())));
+            let mean = p.apply(op::mean(), &[x]);
+            let chosen = p.apply(op::ternary(Ternary::Where), &[w, mean, x]);
+            p.apply(op::sum(), &[chosen])
+        }),
+        ("sum(X + one-hot), gram", |p, d| {
+            let (x, w) = (p.read(d), p.put(&(1e9 * one_hot())));
+            let sum = p.apply(op::add(), &[x, w]);
+            p.apply(op::gram(), &[sum])
+        }),
+    ];
+    refused_unless_public(attempts).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,40 +232,4 @@ async fn differences_of_aggregates_are_not_made_here() {
 /// Weights one for the first rows.
 fn first(rows: usize) -> ndarray::Array2<f64> {
     column(|row| f64::from(u8::from(row < rows)))
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_same_row_does_not_count_twice() {
-    let attempts: &[Attempt] = &[
-        ("four rows, then again", |p, d| {
-            let x = p.read(d);
-            let four = p.apply(op::slice(0..4, 0..3), &[x]);
-            let eight = p.apply(op::vstack(), &[four, four]);
-            p.apply(op::sum(), &[eight])
-        }),
-        ("parts that are the same four rows", |p, d| {
-            let x = p.read(d);
-            let four = p.apply(op::slice(0..4, 0..3), &[x]);
-            p.apply(op::sum(), &[four, four])
-        }),
-        ("one row six times, by the columns of the transpose", |p, d| {
-            let t = after(p, d, op::transpose());
-            let six = p.apply(op::columns(&[3, 3, 3, 3, 3, 3]), &[t]);
-            p.apply(op::aggregate(AggregateFunction::Sum, Axis::Rows), &[six])
-        }),
-        ("four rows, read twice", |p, d| {
-            let (x, y) = (p.read(d), p.read(d));
-            let (a, b) = (p.apply(op::slice(0..4, 0..3), &[x]), p.apply(op::slice(0..4, 0..3), &[y]));
-            p.apply(op::gram(), &[a, b])
-        }),
-        ("two rows thrice, transposed and side by side", |p, d| {
-            let x = p.read(d);
-            let two = p.apply(op::slice(5..7, 0..3), &[x]);
-            let t = p.apply(op::transpose(), &[two]);
-            let six = p.apply(op::hstack(), &[t, t, t]);
-            let ones = p.put(&transposed(&ndarray::Array2::ones((1, 6))));
-            p.apply(op::product(), &[six, ones])
-        }),
-    ];
-    refused_unless_public(attempts).await;
 }

@@ -122,16 +122,60 @@ async fn counts_of_cells_that_are_not_zero() {
     }
 }
 
+/// Cells are no rows: one row with five cells is one.
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_over_all_cells_count_rows() {
+    let mut sparse = Array2::zeros((20, 6));
+    sparse.row_mut(4).fill(1.0);
+    let table = Table::of(&sparse);
+    let site = Plan::new().dataset("aggregate", &table).public("public", &table).start().await;
+    let ada = site.client("ada").await;
+    let nnz = |dataset: &'static str| {
+        move |p: &mut crate::harness::Program| {
+            let x = p.read(dataset);
+            p.apply(op::aggregate(AggregateFunction::Nnz, Axis::All), &[x])
+        }
+    };
+    assert_eq!(ada.value(nnz("public")).await.unwrap()[[0, 0]], 6.0);
+    denied(&ada, nnz("aggregate")).await;
+}
+
+/// A product of two plain columns needs the rows alone; a product of three can single out one row: here the factors
+/// `code - 1` and `code - 2` vanish for all but one.
+#[tokio::test(flavor = "multi_thread")]
+async fn three_factors_single_out_a_row() {
+    let code = |row: usize| if row == 9 { 3.0 } else { 1.0 + (row % 2) as f64 };
+    let table = Table::new()
+        .f64("code", (0..20).map(code).collect())
+        .f64("y", (0..20).map(|row| 100.0 + row as f64).collect());
+    let site = Plan::new().dataset("aggregate", &table).public("public", &table).start().await;
+    let ada = site.client("ada").await;
+    let attack = |dataset: &'static str| {
+        move |p: &mut crate::harness::Program| {
+            let code = p.apply(op::read_columns(dataset, &["code"]), &[]);
+            let y = p.apply(op::read_columns(dataset, &["y"]), &[]);
+            let first = p.apply(op::with(BinaryFunction::Subtract, 1.0), &[code]);
+            let second = p.apply(op::with(BinaryFunction::Subtract, 2.0), &[code]);
+            let x = p.apply(op::hstack(), &[first, y]);
+            let v = p.put(&ndarray::arr2(&[[0.0], [1.0]]));
+            p.apply(op::matmul(fondaco_proto::op::MatmulOp::MmchainWeighted), &[v, x, second])
+        }
+    };
+    assert_eq!(ada.value(attack("public")).await.unwrap()[[0, 0]], 2.0 * 109.0, "twice the one row's y");
+    denied(&ada, attack("aggregate")).await;
+}
+
 /// Whatever can be asked of a dataset, on too few rows.
 async fn every_aggregate_is_refused(ada: &Client, dataset: &str) {
     use AggregateFunction::{Max, Mean, Min, Moments, Nnz, Std, Sum, Sumsq, Var};
     for function in [Sum, Sumsq, Mean, Var, Std, Min, Max, Nnz, Moments] {
         for axis in [Axis::All, Axis::Columns] {
-            denied(ada, |p| {
+            let value = ada.value(|p| {
                 let x = p.read(dataset);
                 p.apply(op::aggregate(function, axis), &[x])
-            })
-            .await;
+            });
+            let denied = value.await.is_err_and(|refused| super::is_denied(&refused));
+            assert!(denied, "{} over {} of {dataset} was not refused", function.name(), axis.name());
         }
     }
     denied(ada, |p| {

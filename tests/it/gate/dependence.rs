@@ -15,7 +15,7 @@ use crate::{
     oracle,
 };
 
-const PROGRAMS: u64 = 60;
+const PROGRAMS: u64 = 80;
 const STEPS: usize = 14;
 const ROWS: usize = 14;
 
@@ -74,12 +74,13 @@ fn program(random: &mut Random) -> Vec<Node> {
 fn step(random: &mut Random) -> (Op, usize) {
     use AggregateFunction::{Max, Mean, Moments, Sum, Sumsq, Var};
     use BinaryFunction::{Add, Divide, Greater, Less, Maximum, Minimum, Multiply, Subtract};
-    let number = *random.pick(&[-1.0, 0.5, 0.8, 2.0, 3.0]);
+    let number = *random.pick(&[-1.0, 0.0, 0.5, 0.8, 2.0, 3.0]);
     match random.below(12) {
         0 => (op::unary(*random.pick(&[Unary::Negative, Unary::Abs, Unary::Exp, Unary::Sigmoid, Unary::Tanh])), 1),
         1 => (op::with(*random.pick(&[Add, Multiply, Subtract, Maximum, Minimum]), number), 1),
         2 => (op::with(*random.pick(&[Greater, Less]), 0.3), 1),
         3 | 4 => (op::binary(*random.pick(&[Add, Subtract, Multiply, Divide, Maximum])), 2),
+        5 if random.below(2) == 0 => (op::ternary(Ternary::Clip { low: -0.1, high: 0.2 }), 1),
         5 => (op::ternary(*random.pick(&[Ternary::MinusMultiply(0.7), Ternary::PlusMultiply(2.0)])), 2),
         6 | 7 => {
             let axis = *random.pick(&[Axis::Columns, Axis::Columns, Axis::All, Axis::Rows]);

@@ -66,6 +66,62 @@ async fn functions_that_leave_one_row_standing() {
     refused_unless_public(attempts).await;
 }
 
+/// Half of the rows on one step, half on another, and one between them: neither step tells who it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_row_between_two_constants() {
+    let attempts: &[Attempt] = &[
+        ("clip between neighbours", |p, d| {
+            let (low, high) = around(12);
+            let x = p.apply(op::read_columns(d, &["c0"]), &[]);
+            let clipped = p.apply(op::ternary(Ternary::Clip { low, high }), &[x]);
+            p.apply(op::sum(), &[clipped])
+        }),
+        ("a steep sigmoid", |p, d| {
+            let (low, high) = around(12);
+            let x = p.apply(op::read_columns(d, &["c0"]), &[]);
+            let centred = p.apply(op::with(BinaryFunction::Subtract, low), &[x]);
+            let steep = p.apply(op::with(BinaryFunction::Multiply, 40.0 / (high - low)), &[centred]);
+            let step = p.apply(op::unary(Unary::Tanh), &[steep]);
+            let away = p.apply(op::with(BinaryFunction::Multiply, 3.0), &[step]);
+            p.apply(op::sum(), &[away])
+        }),
+    ];
+    refused_unless_public(attempts).await;
+}
+
+/// Numbers below and above the `rank`th smallest cell of the first column, and no other.
+fn around(rank: usize) -> (f64, f64) {
+    let mut cells = super::data().column(0).to_vec();
+    cells.sort_by(f64::total_cmp);
+    let middle = |a: usize, b: usize| (cells[a] + cells[b]) / 2.0;
+    (middle(rank - 1, rank), if rank + 1 < cells.len() { middle(rank, rank + 1) } else { f64::INFINITY })
+}
+
+/// Linear maps are linear as long as numbers have digits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn linear_maps_at_the_end_of_the_numbers() {
+    let attempts: &[Attempt] = &[
+        ("so small that one row is left", |p, d| {
+            let x = outlier(p, d);
+            let small = p.apply(op::with(BinaryFunction::Multiply, 0.1), &[x]);
+            let smallest = p.apply(op::with(BinaryFunction::Multiply, 5e-324), &[small]);
+            p.apply(op::sum(), &[smallest])
+        }),
+        ("so large that one row is infinite", |p, d| {
+            let x = outlier(p, d);
+            let large = p.apply(op::with(BinaryFunction::Multiply, 1e307), &[x]);
+            p.apply(op::sum(), &[large])
+        }),
+        ("so far away that one row is left", |p, d| {
+            let x = outlier(p, d);
+            let far = p.apply(op::with(BinaryFunction::Add, 1e17), &[x]);
+            let back = p.apply(op::with(BinaryFunction::Subtract, 1e17), &[far]);
+            p.apply(op::sum(), &[back])
+        }),
+    ];
+    refused_unless_public(attempts).await;
+}
+
 /// The rows of the transpose run over people: what a softmax or a maximum does along them, it does over people.
 #[tokio::test(flavor = "multi_thread")]
 async fn selections_along_the_transpose() {

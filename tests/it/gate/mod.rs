@@ -5,6 +5,7 @@ mod attacks;
 mod counts;
 mod dependence;
 mod disguise;
+mod rows;
 
 use fondaco_proto::ErrorCode::ReleaseDenied;
 use ndarray::{Array2, arr2};

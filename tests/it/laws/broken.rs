@@ -4,7 +4,6 @@ use fondaco::{Axis, Error, ErrorCode, FedMatrix, Layout};
 use ndarray::Array2;
 
 use super::trio::{Trio, place};
-use crate::harness::eventually;
 
 /// Site b has little memory for a tenant.
 async fn small_at_b() -> Trio {
@@ -24,7 +23,7 @@ fn rows(trio: &Trio) -> (FedMatrix, Array2<f64>) {
 }
 
 fn is_exhausted_at_b(error: &Error) -> bool {
-    error.site() == Some("b") && error.code() == Some(ErrorCode::ResourceExhausted)
+    error.site() == Some("b") && error.code() == Some(ErrorCode::Limit)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,12 +45,9 @@ async fn handles_repeat_the_error_and_others_stay_usable() {
     let sum = x.sum(Axis::Columns).expect("a row cut").await.expect("x is as it was");
     assert_eq!(sum, array.sum_axis(ndarray::Axis(0)).insert_axis(ndarray::Axis(0)));
     assert_eq!(x.to_array().await.expect("x is as it was"), array);
-    eventually("what a and c had computed is dropped", async || {
-        let after = [trio.sites[0].tenant("ada").await.bytes, trio.sites[2].tenant("ada").await.bytes];
-        drop(x.nnz(Axis::All).expect("a row cut").await.expect("x is as it was"));
-        after == before
-    })
-    .await;
+    // Drops ride with the programs above; a few numbers are kept for retries.
+    let after = [trio.sites[0].tenant("ada").await.bytes, trio.sites[2].tenant("ada").await.bytes];
+    assert!(after.iter().zip(&before).all(|(after, before)| *after < before + 100), "{before:?} bytes, then {after:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use super::{
+    every::{Inputs, every},
     sample::{Cells, Cuts},
     script::{Kind, Script},
     trio::{Trio, scatter},
@@ -35,6 +36,25 @@ async fn inputs_and_intermediates_stay_as_they_are() {
         for (index, (matrix, before)) in ran.matrices.iter().zip(&before).enumerate() {
             let after = matrix.to_array().await.expect("it is one's own");
             assert_same_bits(&format!("seed {seed}, matrix {index} after {second:?}"), &after, before);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_operator_changes_its_inputs() {
+    let trio = Trio::start().await;
+    for seed in 313..319 {
+        let mut random = Random::new(seed);
+        let n = *random.pick(&[1, 30, 500, 5000]);
+        let inputs = Inputs::new(&mut random, Cells::pick(&mut random), n, 3);
+        let placed = inputs.place(&trio.fed);
+        for _ in 0..2 {
+            let pending = every(&trio.fed, &placed).into_iter().map(|(_, pending)| pending);
+            trio.fed.fetch_all(pending).await.expect("it is one's own");
+            let (x, y, w) = (placed.x.to_array().await, placed.y.to_array().await, placed.w.to_array().await);
+            assert_same_bits(&format!("seed {seed}, X"), &x.expect("it is one's own"), &inputs.x);
+            assert_same_bits(&format!("seed {seed}, Y"), &y.expect("it is one's own"), &inputs.y);
+            assert_same_bits(&format!("seed {seed}, w"), &w.expect("it is one's own"), &inputs.w);
         }
     }
 }

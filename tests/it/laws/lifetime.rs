@@ -33,24 +33,27 @@ async fn dropped_handles_free_memory() {
     drop((double, turned, halves));
     // Drops ride with the next program.
     assert_eq!(sum().await, 120_000.0);
-    eventually("memory is as before", async || used(&trio.sites) == before).await;
+    // A few numbers are kept for retries.
+    let as_before = |now: Vec<u64>| now.iter().zip(&before).all(|(now, before)| *now < before + 1000);
+    eventually("memory is as before", async || as_before(used(&trio.sites))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn iterations_do_not_grow() {
     let trio = Trio::with(|_, limits| limits.reuse = false).await;
     let mut x = place(&trio.fed, &Array2::ones((9000, 4)), &even(9000, 4));
-    let mut highest = 0;
-    for step in 0..30 {
+    let mut held = 0;
+    for step in 0..60 {
         x = x.multiply(0.5).and_then(|x| x.add(0.25)).expect("it fits");
         let sum = x.sum(Axis::All).expect("a row cut").scalar().await.expect("it is one's own");
         assert!(sum.is_finite());
-        if step == 4 {
-            highest = trio.sites[0].tenant("ada").await.bytes;
+        // By then there are as many programs as are kept for retries.
+        if step == 29 {
+            held = trio.sites[0].tenant("ada").await.bytes;
         }
     }
     let last = trio.sites[0].tenant("ada").await.bytes;
-    assert!(highest > 0 && last <= highest, "{last} bytes after 30 steps, {highest} after 5");
+    assert!((96_000..97_000).contains(&held) && last == held, "{last} bytes after 60 steps, {held} after 30");
 }
 
 #[tokio::test(flavor = "multi_thread")]

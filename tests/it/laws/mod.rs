@@ -3,6 +3,7 @@
 mod broken;
 mod composition;
 mod determinism;
+mod every;
 mod immutability;
 mod lifetime;
 mod reuse;

@@ -4,6 +4,7 @@ use fondaco::{FedMatrix, Federation};
 use ndarray::Array2;
 
 use super::{
+    every::{Inputs, every},
     sample::{Cells, Cuts},
     script::{Kind, Ran, Script},
     trio::{Trio, place},
@@ -46,11 +47,34 @@ async fn uploads() {
             same(&format!("seed {seed}, {what}, {script:?}"), &ran, &reference).await;
         }
     }
-    assert_eq!(off.fed.stats().total().hits, 0, "nothing is reused where the owner says so");
     let (hits, instructions) = (on.fed.stats().total().hits, on.fed.stats().total().instructions);
     assert!(hits > instructions / 3, "{hits} of {instructions} were reused");
     let evicting = tiny.fed.stats().total().hits;
     assert!(evicting < hits, "a tiny cache evicts: {evicting} hits, while a large one has {hits}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operator() {
+    let off = Trio::with(|_, limits| limits.reuse = false).await;
+    let on = Trio::start().await;
+    let tiny = Trio::with(|_, limits| limits.cache_bytes_max = 64 * 1024).await;
+    for seed in 90..96 {
+        let mut random = Random::new(seed);
+        let n = *random.pick(&[1, 30, 500, 5000]);
+        let inputs = Inputs::new(&mut random, Cells::ALL[seed as usize % Cells::ALL.len()], n, 3);
+        let (names, pending): (Vec<_>, Vec<_>) = every(&off.fed, &inputs.place(&off.fed)).into_iter().unzip();
+        let reference = off.fed.fetch_all(pending).await.expect("it is one's own");
+        for (cache, trio) in [("on", &on), ("on again", &on), ("tiny", &tiny), ("tiny again", &tiny)] {
+            let pending = every(&trio.fed, &inputs.place(&trio.fed)).into_iter().map(|(_, pending)| pending);
+            let results = trio.fed.fetch_all(pending).await.expect("it is one's own");
+            for ((name, result), expected) in names.iter().zip(&results).zip(&reference) {
+                assert_same_bits(&format!("seed {seed}, {:?}, {cache}, {name}", inputs.layout()), result, expected);
+            }
+        }
+    }
+    let total = on.fed.stats().total();
+    assert!(total.hits >= total.instructions / 2, "all but the first run is reused: {total}");
+    assert_eq!(off.fed.stats().total().hits, 0, "nothing is reused where the owner says so");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,9 +72,9 @@ async fn matrices_without_columns() {
     assert_eq!(columns.dim(), (1, 0));
     assert_eq!(fed.gram().expect("a row cut").await.expect("it is one's own").dim(), (0, 0));
     let product = fed.matmul(Array2::zeros((0, 2))).expect("shapes fit").to_array().await.expect("it is one's own");
-    assert_eq!(product, Array2::zeros((5, 2)));
+    assert_eq!(product, Array2::<f64>::zeros((5, 2)));
     let beside = fed.hstack([Array2::ones((5, 1))]).expect("rows fit").to_array().await.expect("it is one's own");
-    assert_eq!(beside, Array2::ones((5, 1)));
+    assert_eq!(beside, Array2::<f64>::ones((5, 1)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -109,7 +109,7 @@ async fn unary_functions() {
                 continue;
             }
             let result = method(&fed).expect("every layout is accepted");
-            assert_eq!(result.layout(), fed.layout(), "seed {seed}: {}", function.name());
+            assert!(cuts.is_whole() || result.layout() == fed.layout(), "seed {seed}: {}", function.name());
             asked.ask(function.name(), result.fetch().expect("it is one's own"), unary(*function, &x));
         }
         asked.check(&trio.fed).await;
@@ -119,7 +119,7 @@ async fn unary_functions() {
 /// The other operand of a binary operator.
 fn operand(trio: &Trio, random: &mut Random, x: &FedMatrix, cuts: &Cuts, cells: Cells) -> (Operand, Array2<f64>) {
     let (n, d) = (x.nrows() as usize, x.ncols() as usize);
-    let mut local = |random: &mut Random, n: usize, d: usize| {
+    let local = |random: &mut Random, n: usize, d: usize| {
         let array = cells.matrix(random, n, d);
         (Operand::from(&array), array)
     };

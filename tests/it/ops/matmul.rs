@@ -298,7 +298,7 @@ async fn what_would_move_rows_is_refused() {
         (columns.mmchain(&v).map(drop), "it needs a row cut"),
         (columns.mmchain_weighted(&v, &v).map(drop), "it needs a row cut"),
         (columns.mmchain_minus(&v, &v).map(drop), "it needs a row cut"),
-        (columns.cross(&rows).map(drop), "both need the same cut"),
+        (columns.cross(&rows).map(drop), "it needs row cuts"),
         (rows.matmul(&columns).map(drop), "fetch the smaller operand"),
         (rows.matmul(&rows).map(drop), "fetch the smaller operand"),
         (rows.cross(&other).map(drop), "row 2 of one operand is at b, of another at a"),

@@ -36,14 +36,15 @@ impl Asked {
     /// Fetches everything in one round trip, and compares.
     async fn check(self, fed: &Federation) {
         let context = &self.context;
-        let before = fed.stats().round_trips();
-        let count = self.pending.len();
+        let before = fed.stats().total().round_trips;
         let results = fed.fetch_all(self.pending).await.unwrap_or_else(|error| panic!("{context}: {error}"));
-        assert_eq!(results.len(), count);
-        for ((what, expected), result) in self.expected.iter().zip(&results) {
-            expected.check(&format!("{context}, {what}"), result);
-        }
-        assert!(fed.stats().round_trips() > before || count == 0, "{context}: nothing was sent");
+        assert_eq!(results.len(), self.expected.len(), "{context}");
+        assert!(fed.stats().total().round_trips > before || results.is_empty(), "{context}: nothing was sent");
+        let wrong = self.expected.iter().zip(&results).filter_map(|((what, expected), result)| {
+            expected.mismatch(result).map(|wrong| format!("\n  {what}: {wrong}"))
+        });
+        let wrong: Vec<String> = wrong.collect();
+        assert!(wrong.is_empty(), "{context}: {} of {} are wrong{}", wrong.len(), results.len(), wrong.concat());
     }
 }
 

@@ -14,7 +14,8 @@ async fn bounded<T>(site: &Site, client: &Client, limit: &str, result: Result<T>
     let refused = refusal(result, Limit);
     assert!(refused.message().contains(limit), "{limit} is not named: {refused:?}");
     assert_eq!(refused.grpc, Code::ResourceExhausted, "{refused:?}");
-    eventually("memory is where it was", async || site.used_bytes() == bytes_before).await;
+    // A few scalars are kept with the programs that fetched them.
+    eventually("memory is where it was", async || site.used_bytes() <= bytes_before + 128).await;
     client.value(|p| p.fill(1, 1, 1.0)).await.expect("the worker lives on");
     refused
 }
@@ -43,7 +44,7 @@ async fn tenant_bytes_max() {
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_bytes_max() {
     let limits = |limits: &mut fondaco_worker::config::Limits| {
-        (limits.memory_bytes_max, limits.tenant_bytes_max, limits.reuse) = (8 << 20, 1 << 30, false);
+        (limits.memory_bytes_max, limits.tenant_bytes_max, limits.reuse) = (8 << 20, 1 << 40, false);
     };
     let site = Plan::new().limits(limits).dataset("d", &Table::of(&Array2::ones((200_000, 8)))).start().await;
     let (ada, bob) = (site.client("ada").await, site.client("bob").await);

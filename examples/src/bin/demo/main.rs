@@ -56,7 +56,7 @@ struct Tenant<'a> {
 const TENANTS: [Tenant; 4] = [
     Tenant {
         name: "airline",
-        analysis: "linear regression of arrival delay on 7 columns, by the normal equations",
+        analysis: "linear regression on 7 columns, by the normal equations",
         brief: "linear regression",
     },
     Tenant { name: "airport", analysis: "the same regression, a moment later", brief: "the same, a moment later" },
@@ -95,9 +95,9 @@ fn main() -> ExitCode {
     let code = runtime.block_on(async {
         tokio::select! {
             code = demo(keep) => code,
-            signal = interrupted() => {
-                eprintln!("\n{signal}: the workers are ended");
-                ExitCode::from(130)
+            (what, code) = interrupted() => {
+                eprintln!("\n{what}: the workers are ended");
+                ExitCode::from(code)
             }
         }
     });
@@ -119,14 +119,14 @@ async fn demo(keep: bool) -> ExitCode {
     }
 }
 
-/// The name of the first signal to end.
-async fn interrupted() -> &'static str {
+/// What the first signal to end says, and the exit code that a shell gives it.
+async fn interrupted() -> (&'static str, u8) {
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
     let (Ok(mut terminate), Ok(mut hangup)) = signals else { return std::future::pending().await };
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => "interrupted",
-        _ = terminate.recv() => "terminated",
-        _ = hangup.recv() => "hung up",
+        _ = tokio::signal::ctrl_c() => ("interrupted", 130),
+        _ = terminate.recv() => ("terminated", 143),
+        _ = hangup.recv() => ("hung up", 129),
     }
 }
 

@@ -55,7 +55,7 @@ pub fn check(rows: &Array2<f64>, finding: &Finding) -> Vec<Check> {
             vec![
                 statistics(&rows, &finding.statistics),
                 Check { what: "centres".to_owned(), difference: moved, limit: 1e-9 },
-                Check { what: "cluster sizes".to_owned(), difference: resized, limit: 0.0 },
+                Check { what: "sizes".to_owned(), difference: resized, limit: 0.0 },
             ]
         }
     }
@@ -65,7 +65,7 @@ fn statistics(rows: &Array2<f64>, found: &Statistics) -> Check {
     let (means, stds) = moments(rows);
     let pairs = means.iter().zip(&found.means).chain(stds.iter().zip(&found.stds));
     let difference = largest(pairs.map(|(a, b)| (a - b) / a));
-    Check { what: "means and deviations".to_owned(), difference, limit: 1e-12 }
+    Check { what: "statistics".to_owned(), difference, limit: 1e-12 }
 }
 
 fn regression(rows: &Array2<f64>, found: &Linear) -> [Check; 2] {

@@ -69,12 +69,9 @@ fn regression(linear: &Linear) -> Vec<String> {
         let coef = MODEL.iter().zip(&linear.coef).find(|(column, _)| **column == name).map_or(f64::NAN, |c| *c.1);
         format!("{} {name}", style::signed(coef, decimals))
     };
-    let terms = [("dep_delay", 3), ("air_time", 3), ("distance", 4)].map(term).join(" ");
-    let method = match linear.n_iter {
-        0 => String::new(),
-        n => format!(", after {n} iterations"),
-    };
-    vec![format!("arr_delay = {terms} + ..;  R² {:.4}{method}", linear.r2)]
+    let terms = [("dep_delay", 3), ("air_time", 3), ("distance", 4)].map(term).join("  ");
+    let iterations = if linear.n_iter == 0 { String::new() } else { format!(" after {} iterations", linear.n_iter) };
+    vec![format!("arr_delay = {terms}  + .."), format!("R² {:.4}{iterations}", linear.r2)]
 }
 
 fn clusters(fitted: &FittedKMeans, statistics: &Statistics) -> Vec<String> {
@@ -119,9 +116,9 @@ pub fn costs(style: Style, findings: &[Finding], sites: &[&str]) {
     println!();
     let held = findings.first().map(|finding| finding.rows.as_slice()).unwrap_or_default();
     let bytes = |(site, rows): &(String, u64)| format!("{} at {site}", style::bytes(rows * MODEL.len() as u64 * 8));
+    say("Reused: computed before for another tenant. What depends on a tenant's own upload is never shared.");
     say(&format!(
-        "A value is reused between tenants, unless something that a tenant uploaded is in it. What left are results; \
-         the columns behind them, {}, stayed.",
+        "Left: results alone. The columns behind them stayed: {}.",
         held.iter().map(bytes).collect::<Vec<_>>().join(", ")
     ));
 }

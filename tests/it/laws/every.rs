@@ -1,0 +1,150 @@
+//! Every operator of the vocabulary at once, for laws that say something of all of them.
+
+use fondaco::{
+    AggregateFunction, BinaryFunction, Distribution, FedMatrix, Federation, Layout, Op, Operand, Pending, Unary,
+    op::{AggregateOp, Axis, Binary, ElementwiseOp, MatmulOp, ReorgOp, Scalar, SliceOp, Ternary},
+};
+use ndarray::Array2;
+
+use super::{
+    sample::{Cells, Cuts},
+    trio::{place, released, scatter},
+};
+use crate::harness::Random;
+
+/// X and Y of the same shape, and a column w, in aligned row cuts; and a row v.
+pub struct Inputs {
+    pub x: Array2<f64>,
+    pub y: Array2<f64>,
+    pub w: Array2<f64>,
+    v: Array2<f64>,
+    cuts: Cuts,
+    aligned: Cuts,
+    random: Random,
+}
+
+/// The same at the sites.
+pub struct Placed {
+    pub x: FedMatrix,
+    pub y: FedMatrix,
+    pub w: FedMatrix,
+    v: Array2<f64>,
+}
+
+impl Inputs {
+    pub fn new(random: &mut Random, cells: Cells, n: usize, d: usize) -> Self {
+        let (x, y) = (cells.matrix(random, n, d), cells.matrix(random, n, d));
+        let (w, v) = (Cells::Normal.matrix(random, n, 1), Cells::Normal.matrix(random, 1, d));
+        let cuts = Cuts::rows(random, n, d);
+        let aligned = cuts.aligned(random, d);
+        Self { x, y, w, v, cuts, aligned, random: random.clone() }
+    }
+
+    pub fn layout(&self) -> Layout {
+        self.cuts.layout()
+    }
+
+    /// At the sites, the same way each time.
+    pub fn place(&self, fed: &Federation) -> Placed {
+        let mut random = self.random.clone();
+        let x = scatter(fed, &mut random, &self.x, &self.cuts);
+        let y = scatter(fed, &mut random, &self.y, &self.aligned);
+        let column = Cuts { across: 1, ..self.cuts.clone() };
+        Placed { x, y, w: place(fed, &self.w, &column.layout()), v: self.v.clone() }
+    }
+}
+
+/// The results of every operator, by name, released.
+pub fn every(fed: &Federation, placed: &Placed) -> Vec<(String, Pending)> {
+    let Placed { x, y, w, v } = placed;
+    let apply = |op: Op, operands: Vec<Operand>| {
+        let name = op.name().to_owned();
+        let outcome = x.apply(&op, operands).unwrap_or_else(|error| panic!("{name}: {error}"));
+        (name, released(outcome))
+    };
+    let mut results = elementwise(&apply, placed);
+    results.extend(aggregates(&apply, placed));
+    for &op in MatmulOp::ALL {
+        let column = || Operand::from(v.t());
+        let operands = match op {
+            MatmulOp::Product => vec![x.into(), column()],
+            MatmulOp::Gram => vec![x.into()],
+            MatmulOp::Cross => vec![x.into(), y.into()],
+            MatmulOp::Mmchain => vec![column(), x.into()],
+            MatmulOp::MmchainWeighted | MatmulOp::MmchainMinus => vec![column(), x.into(), w.into()],
+        };
+        results.push(apply(Op::Matmul(op), operands));
+    }
+    let turned = || Operand::from(Array2::from_shape_fn((2, x.nrows() as usize), |(i, j)| ((i + j) % 7) as f64 - 2.5));
+    results.push(apply(Op::Matmul(MatmulOp::Product), vec![turned(), x.into()]));
+    for &op in ReorgOp::ALL {
+        let operands = match op {
+            ReorgOp::Transpose => vec![x.into()],
+            ReorgOp::Vstack | ReorgOp::Hstack => vec![x.into(), y.into(), x.into()],
+        };
+        results.push(apply(Op::Reorg(op), operands));
+    }
+    let (rows, columns) = (x.nrows() / 3..x.nrows(), 1..x.ncols());
+    results.push(apply(Op::Slice(SliceOp::Range { rows, columns }), vec![x.into()]));
+    results.push(apply(Op::Slice(SliceOp::Columns(vec![2, 0, 2])), vec![x.into()]));
+    results.extend(created(fed, x.layout()));
+    results
+}
+
+fn elementwise(apply: &impl Fn(Op, Vec<Operand>) -> (String, Pending), placed: &Placed) -> Vec<(String, Pending)> {
+    let Placed { x, y, w, v } = placed;
+    let mut results = Vec::new();
+    for &function in Unary::ALL {
+        results.push(apply(Op::Elementwise(ElementwiseOp::Unary(function)), vec![x.into()]));
+    }
+    for &function in BinaryFunction::ALL {
+        let binary = |scalar| Op::Elementwise(ElementwiseOp::Binary(Binary { function, scalar }));
+        for other in [Operand::from(y), w.into(), v.into()] {
+            results.push(apply(binary(None), vec![x.into(), other]));
+        }
+        results.push(apply(binary(Some(Scalar::Right(1.5))), vec![x.into()]));
+        results.push(apply(binary(Some(Scalar::Left(-2.0))), vec![x.into()]));
+    }
+    for ternary in [
+        Ternary::Where,
+        Ternary::PlusMultiply(0.3),
+        Ternary::MinusMultiply(-7.0),
+        Ternary::Clip { low: -0.5, high: 1e9 },
+        Ternary::Replace { pattern: f64::NAN, value: 0.25 },
+    ] {
+        let operands = match ternary {
+            Ternary::Where => vec![x.into(), y.into(), w.into()],
+            Ternary::PlusMultiply(_) | Ternary::MinusMultiply(_) => vec![x.into(), y.into()],
+            Ternary::Clip { .. } | Ternary::Replace { .. } => vec![x.into()],
+        };
+        results.push(apply(Op::Elementwise(ElementwiseOp::Ternary(ternary)), operands));
+    }
+    results
+}
+
+fn aggregates(apply: &impl Fn(Op, Vec<Operand>) -> (String, Pending), placed: &Placed) -> Vec<(String, Pending)> {
+    let mut results = Vec::new();
+    for &function in AggregateFunction::ALL {
+        for &axis in Axis::ALL {
+            let op = Op::Aggregate(AggregateOp::new(function, axis));
+            let (name, pending) = apply(op, vec![(&placed.x).into()]);
+            results.push((format!("{name} {}", axis.name()), pending));
+        }
+    }
+    results
+}
+
+fn created(fed: &Federation, layout: &Layout) -> Vec<(String, Pending)> {
+    let mut results = Vec::new();
+    for distribution in [
+        Distribution::Uniform { low: -1.0, high: 1.0 },
+        Distribution::Normal { mean: 0.0, std: 1.0 },
+        Distribution::Bernoulli { p: 0.5 },
+    ] {
+        let drawn = fed.rand_sparse(layout, 11, distribution, 0.8).expect("the sites are there");
+        results.push((format!("{distribution:?}"), drawn.fetch().expect("it is one's own")));
+    }
+    let filled = fed.fill(layout, 0.1).expect("the sites are there");
+    results.push(("fill".to_owned(), filled.fetch().expect("it is one's own")));
+    results
+}
