@@ -11,22 +11,32 @@ use crate::{Error, Result};
 /// `Numeric` if A is not positive definite, naming the first pivot that is not positive; or not square, or not finite.
 pub fn cholesky(a: &Array2<f64>) -> Result<Array2<f64>> {
     finite_square("cholesky", a)?;
-    a.cholesky(UPLO::Lower).map_err(|error| {
-        failed("cholesky", &error, |pivot| {
-            format!("the matrix is not positive definite: pivot {pivot} (counted from 0) is not positive")
-        })
-    })
+    a.cholesky(UPLO::Lower).map_err(|error| failed("cholesky", &error, not_positive))
+}
+
+fn not_positive(pivot: impl std::fmt::Display) -> String {
+    format!("the matrix is not positive definite: pivot {pivot} (counted from 0) is not positive")
+}
+
+/// The error for a pivot that is not positive, or no more than rounding.
+pub(crate) fn vanishing_pivot(pivot: usize) -> Error {
+    Error::Numeric(format!("cholesky: {}, but for rounding", not_positive(pivot)))
 }
 
 /// `X` with `A @ X = B`: `(n, n), (n, m) → (n, m)`, for a symmetric positive definite A, by Cholesky.
 ///
 /// # Errors
-/// As [`cholesky`]; `Plan` if the shapes do not fit.
+/// As [`cholesky`], and also for a pivot that is no more than the rounding of what it was computed from (Higham,
+/// "Accuracy and Stability of Numerical Algorithms", 2nd ed., 10.3); `Plan` if the shapes do not fit.
 pub fn solve_positive(a: &Array2<f64>, b: &Array2<f64>) -> Result<Array2<f64>> {
     fits("solve_positive", a, b)?;
     let lower = cholesky(a)?;
     let mut x = b.clone();
     let n = lower.nrows();
+    let rounding = 8.0 * n as f64 * f64::EPSILON;
+    if let Some(pivot) = (0..n).find(|&i| lower[[i, i]] * lower[[i, i]] <= rounding * a[[i, i]]) {
+        return Err(vanishing_pivot(pivot));
+    }
     for mut column in x.columns_mut() {
         for i in 0..n {
             let known: f64 = (0..i).map(|j| lower[[i, j]] * column[j]).sum();

@@ -39,6 +39,14 @@ impl Shape {
             .ok_or_else(|| Error::invalid(format!("a matrix of {self} has more bytes than can be counted")))
     }
 
+    /// Bytes that a worker counts for it: an axis of no extent counts as 1, because rows take room even without columns.
+    ///
+    /// # Errors
+    /// `Invalid` if they do not fit 64 bits.
+    pub fn footprint_bytes(self) -> Result<u64> {
+        Self::new(self.rows.max(1), self.columns.max(1)).bytes()
+    }
+
     /// The shape of the transpose.
     pub const fn transposed(self) -> Self {
         Self { rows: self.columns, columns: self.rows }

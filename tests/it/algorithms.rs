@@ -110,7 +110,8 @@ async fn least_squares_are_those_of_a_qr() {
             let plain = plain.fit(&fed, &target).await.expect(&context);
             let off = apart(&x, &y, &plain.coef, &without);
             assert!(off < 1e-9, "{context}: without an intercept off by {off:e}");
-            let standard = |matrix: &FedMatrix| matrix.subtract(x.mean_axis(Along(0)).expect("rows").insert_axis(Along(0)));
+            let standard =
+                |matrix: &FedMatrix| matrix.subtract(x.mean_axis(Along(0)).expect("rows").insert_axis(Along(0)));
             let descent = ConjugateGradient { max_iter: Some(300), tol: 1e-13, ..ConjugateGradient::default() };
             let descent = descent.fit(&standard(&fed).expect("it fits"), &target).await.expect(&context);
             let centred = with_ones(&(&x - &x.mean_axis(Along(0)).expect("rows")));
@@ -222,9 +223,8 @@ fn lloyd(x: &Array2<f64>, centers: &Array2<f64>, iterations: usize) -> (Array2<f
         counts.fill(0.0);
         inertia = 0.0;
         for row in x.rows() {
-            let distance = |center: ndarray::ArrayView1<f64>| {
-                row.iter().zip(center).map(|(a, b)| (a - b) * (a - b)).sum::<f64>()
-            };
+            let distance =
+                |center: ndarray::ArrayView1<f64>| row.iter().zip(center).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
             let distances: Vec<f64> = centers.rows().into_iter().map(distance).collect();
             let nearest = distances.iter().copied().fold(f64::INFINITY, f64::min);
             let share = 1.0 / distances.iter().filter(|distance| **distance == nearest).count() as f64;

@@ -118,7 +118,8 @@ async fn error_texts_never_mention_others() {
     let epoch = bob.epoch.to_string();
     let coordinator = bob.coordinator.to_string();
     for text in texts {
-        let found = ["bob", "77001", "123", epoch.as_str(), coordinator.as_str()].into_iter().find(|w| text.contains(w));
+        let found =
+            ["bob", "77001", "123", epoch.as_str(), coordinator.as_str()].into_iter().find(|w| text.contains(w));
         assert_eq!(found, None, "of the other tenant, in {text:?}");
     }
 }

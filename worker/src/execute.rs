@@ -74,7 +74,7 @@ impl Step<'_> {
         let values: Vec<Matrix> = inputs.iter().map(|bound| bound.value.clone()).collect();
         let shapes: Vec<Shape> = values.iter().map(Matrix::shape).collect();
         let shape = self.worker.admit(op.shape(&shapes)?)?;
-        let charge = self.account.charge(shape.bytes()?)?;
+        let charge = self.account.charge(shape.footprint_bytes()?)?;
 
         let traces = inputs.iter().map(|bound| Arc::clone(&bound.trace)).collect();
         let trace = Trace::apply(op.name(), &op.canonical(), traces);
@@ -136,7 +136,8 @@ impl Step<'_> {
         let snapshot = entry.snapshot().await?;
         let plan = snapshot.plan(&read)?;
         let widest = self.worker.admit(Shape::new(snapshot.rows(), plan.columns() as u64))?;
-        let mut charge = if read.filter.is_none() { Some(self.account.charge(widest.bytes()?)?) } else { None };
+        let mut charge =
+            if read.filter.is_none() { Some(self.account.charge(widest.footprint_bytes()?)?) } else { None };
 
         let files = snapshot.identities().to_vec();
         let leaf = DatasetLeaf { files, canonical_read: &read.canonical_options() };
@@ -159,7 +160,7 @@ impl Step<'_> {
         self.release_count(entry, &read, &label, shape, &trace)?;
         let charge = match charge.take() {
             Some(charge) => charge,
-            None => self.account.charge(shape.bytes()?)?,
+            None => self.account.charge(shape.footprint_bytes()?)?,
         };
         let receipt = receipt(shape, hit, begun);
         Ok((Bound { value: cached.value, support: Support::FULL, trace, reach, label, charge }, receipt))
@@ -180,7 +181,7 @@ impl Step<'_> {
     fn put(&self, block: &Block) -> Result<(Bound, Receipt)> {
         let begun = Instant::now();
         let shape = self.worker.admit(block.shape())?;
-        let charge = self.account.charge(shape.bytes()?)?;
+        let charge = self.account.charge(shape.footprint_bytes()?)?;
         let (rows, columns) = (shape.rows as usize, shape.columns as usize);
         let value = Matrix::from_column_major(&self.worker.memory, rows, columns, &block.values())?;
         let bound = upload(self.staged, value, &blake3::hash(block.bytes()), charge);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use fondaco_lineage::Key;
-use fondaco_proto::{Axes, Effect, Facet, Selection, Shape};
+use fondaco_proto::{Axes, Effect, Facet, Measure, Selection, Shape};
 use serde::{Deserialize, Serialize};
 
 /// The privacy level of a dataset, and of what is computed from it.
@@ -96,7 +96,14 @@ impl Label {
     /// The label of an operator's result, whose lineage key is `result`.
     pub fn derive(effect: &Effect, inputs: &[&Self], groups: RowGroups, result: Key) -> Self {
         let level = inputs.iter().map(|label| label.level).max().unwrap_or(Level::Public);
-        let (sources, overlapping) = join(inputs, &effect.selection, groups, result);
+        let (mut sources, overlapping) = join(inputs, &effect.selection, groups, result);
+        let weighted = matches!(effect.measure, Measure::Weights(_) | Measure::Terms(_));
+        if weighted && effect.axes == Axes::None {
+            // Weights may leave out rows, and the difference of two weighted sums may be one row.
+            sources.iter_mut().flat_map(|source| &mut source.rows).for_each(|rows| {
+                rows.selection = Key::apply(b"weighted", &[rows.selection, result]);
+            });
+        }
         let protected = level > Level::Public;
         Self {
             level,
@@ -215,6 +222,18 @@ mod tests {
         assert!(!derive(Selection::All, &[&rows(0, 4), &rows(4, 9)]).mixed);
         let tainted = derive(Selection::All, &[&rows(0, 9), &rows(1, 9)]);
         assert!(derive(Selection::All, &[&tainted]).mixed);
+    }
+
+    #[test]
+    fn differently_weighted_sums_are_mixed() {
+        let weighted = |name: &[u8]| {
+            let effect = Effect::keeping(Axes::None, false).measured(Measure::Weights(vec![0]));
+            Label::derive(&effect, &[&Label::free(false), &rows(0, 9)], GROUPS, Key::apply(name, &[]))
+        };
+        let (six, five) = (weighted(b"six"), weighted(b"five"));
+        assert!(!derive(Selection::All, &[&six, &six]).mixed);
+        assert!(derive(Selection::All, &[&six, &five]).mixed);
+        assert!(derive(Selection::All, &[&six, &rows(0, 9)]).mixed);
     }
 
     #[test]

@@ -3,39 +3,41 @@
 
 use std::collections::BTreeMap;
 
-/// Numbers, as ranges from a start to an exclusive end.
+/// Numbers, as ranges from a first to a last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameSet(BTreeMap<u64, u64>);
 
 impl NameSet {
     /// Whether the number is in the set.
     pub fn contains(&self, name: u64) -> bool {
-        self.0.range(..=name).next_back().is_some_and(|(_, end)| name < *end)
+        self.0.range(..=name).next_back().is_some_and(|(_, last)| name <= *last)
     }
 
-    /// Adds a number; `u64::MAX` is taken as always there.
+    /// Adds a number.
     pub fn insert(&mut self, name: u64) {
-        if self.contains(name) || name == u64::MAX {
+        if self.contains(name) {
             return;
         }
-        let end = self.0.remove(&(name + 1)).unwrap_or(name + 1);
+        let last = name.checked_add(1).and_then(|next| self.0.remove(&next)).unwrap_or(name);
         match self.0.range_mut(..name).next_back() {
-            Some((_, before)) if *before == name => *before = end,
+            Some((_, before)) if *before + 1 == name => *before = last,
             _ => {
-                self.0.insert(name, end);
+                self.0.insert(name, last);
             }
         }
     }
 
     /// Removes a number.
     pub fn remove(&mut self, name: u64) {
-        let Some((&start, &end)) = self.0.range(..=name).next_back().filter(|(_, end)| name < **end) else { return };
-        self.0.remove(&start);
-        if start < name {
-            self.0.insert(start, name);
+        let Some((&first, &last)) = self.0.range(..=name).next_back().filter(|(_, last)| name <= **last) else {
+            return;
+        };
+        self.0.remove(&first);
+        if first < name {
+            self.0.insert(first, name - 1);
         }
-        if name + 1 < end {
-            self.0.insert(name + 1, end);
+        if name < last {
+            self.0.insert(name + 1, last);
         }
     }
 }
@@ -63,6 +65,9 @@ mod tests {
             }
             assert!((0..60).all(|name| names.contains(name) == model.contains(&name)));
         }
+        names.insert(u64::MAX);
+        names.insert(u64::MAX - 1);
+        assert!(names.contains(u64::MAX) && !names.contains(u64::MAX - 2));
         let mut many = NameSet::default();
         (1..1_000_000).for_each(|name| many.insert(name));
         assert_eq!(many.0.len(), 1);

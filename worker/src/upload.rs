@@ -53,7 +53,7 @@ pub async fn receive(
     let Begin::Fresh(mut staged) = scope.begin(&program, &state.limits)? else {
         return Err(Error::internal("a fresh program was run before"));
     };
-    let charge = state.account(scope.tenant()).charge(shape.bytes()?)?;
+    let charge = state.account(scope.tenant()).charge(shape.footprint_bytes()?)?;
     let mut builder = Builder::new(&state.memory, shape.rows as usize, shape.columns as usize)?;
     let mut hasher = blake3::Hasher::new();
     let mut writer = Writer { tiles: builder.tiles_mut().collect(), tile: 0, within: 0, offset: 0 };

@@ -106,8 +106,8 @@ impl State {
 
     /// Checks that a matrix is not larger than any may be.
     pub(crate) fn admit(&self, shape: Shape) -> Result<Shape> {
-        let cells = shape.cells()?;
-        if cells <= self.limits.cells_max && usize::try_from(shape.bytes()?).is_ok() {
+        let bytes = shape.footprint_bytes()?;
+        if bytes / 8 <= self.limits.cells_max && usize::try_from(bytes).is_ok() {
             return Ok(shape);
         }
         Err(Error::limit(format!("a matrix of {shape} has more than {} cells (cells_max)", self.limits.cells_max)))

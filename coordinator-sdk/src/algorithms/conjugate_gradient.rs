@@ -5,6 +5,8 @@ use ndarray::Array2;
 use super::FittedLinear;
 use crate::{Axis, Error, FedMatrix, Operand, Result, layout::Layout};
 
+const GAPS: &str = "the data hold NaN or infinities; replace them before";
+
 /// Least squares with an L2 penalty: solves `(X.T @ X + l2 I) w = X.T @ y` by conjugate gradients (Hestenes & Stiefel
 /// 1952, "Methods of Conjugate Gradients for Solving Linear Systems"), without forming `X.T @ X`: one pass over X
 /// (`X.T @ (X @ p)`) and one round trip per iteration, and one before the first. Columns are scaled by their squares
@@ -58,6 +60,9 @@ impl ConjugateGradient {
         let mut scaled = &scale * &residual;
         let mut direction = -&scaled;
         let mut norm = (&residual * &scaled).sum();
+        if !norm.is_finite() {
+            return Err(Error::Numeric(GAPS.to_owned()));
+        }
         let goal = self.tol * self.tol * norm;
         let max_iter = self.max_iter.unwrap_or(10 * x.ncols() as usize);
         let mut n_iter = 0;
@@ -65,7 +70,7 @@ impl ConjugateGradient {
             let product = x.mmchain(&direction)?.await? + &penalty * &direction;
             let curvature = (&direction * &product).sum();
             if !curvature.is_finite() {
-                return Err(Error::Numeric("the data hold NaN or infinities; replace them before".to_owned()));
+                return Err(Error::Numeric(GAPS.to_owned()));
             }
             // X has a direction without any variation: it is solved as far as it can be.
             if curvature <= 0.0 {

@@ -2,7 +2,10 @@
 
 use ndarray::{Array2, Axis as NdAxis};
 
-use crate::{Axis, Error, FedMatrix, Operand, Result, solve::solve_positive};
+use crate::{
+    Axis, Error, FedMatrix, Operand, Result,
+    solve::{solve_positive, vanishing_pivot},
+};
 
 /// Least squares, with an L2 penalty if one is given: minimises `‖y − X w − b‖² + l2 ‖w‖²` (the intercept b is not
 /// penalised), by the normal equations on centred columns (Golub & Van Loan, "Matrix Computations", 4th ed., 5.3.2 and
@@ -52,7 +55,7 @@ impl LinearRegression {
         let y = y.into();
         if !self.fit_intercept {
             let (gram, right) = (x.gram()?, x.cross(&y)?);
-            let coef = self.solve(gram.await?, &right.await?)?;
+            let coef = self.solve(gram.await?, &right.await?, None)?;
             let intercept = Array2::zeros((1, coef.ncols()));
             return Ok(FittedLinear { coef, intercept, n_iter: 0 });
         }
@@ -74,14 +77,21 @@ impl LinearRegression {
         };
         let centred = x.subtract(&x_means)?;
         let (gram, right) = (centred.gram()?, centred.cross(y)?);
-        let coef = self.solve(gram.await?, &right.await?)?;
+        let rounding = x_means.mapv(|mean| x.nrows() as f64 * (8.0 * f64::EPSILON * mean).powi(2));
+        let coef = self.solve(gram.await?, &right.await?, Some(&rounding))?;
         let intercept = y_means - x_means.dot(&coef);
         Ok(FittedLinear { coef, intercept, n_iter: 0 })
     }
 
-    fn solve(&self, mut gram: Array2<f64>, right: &Array2<f64>) -> Result<Array2<f64>> {
+    /// `rounding`: what the squares of a centred column may sum to although it is constant, `(1, d)`.
+    fn solve(&self, mut gram: Array2<f64>, right: &Array2<f64>, rounding: Option<&Array2<f64>>) -> Result<Array2<f64>> {
         gram.diag_mut().mapv_inplace(|pivot| pivot + self.l2);
-        solve_positive(&gram, right).map_err(|error| match error {
+        let constant = rounding.and_then(|rounding| gram.diag().iter().zip(rounding).position(|(a, b)| a <= b));
+        let solved = match constant {
+            Some(column) => Err(vanishing_pivot(column)),
+            None => solve_positive(&gram, right),
+        };
+        solved.map_err(|error| match error {
             Error::Numeric(message) => Error::Numeric(format!(
                 "the normal equations cannot be solved ({message}): a column is constant, depends on the others or \
                  holds NaN; leave it out, replace NaN, or give an l2"

@@ -63,7 +63,10 @@ impl AggregateOp {
                 inputs[0]
             )));
         }
-        let rows: u64 = inputs.iter().map(|input| input.rows).sum();
+        let sum = |rows: u64, input: &Shape| rows.checked_add(input.rows);
+        let rows = inputs.iter().try_fold(0, sum).ok_or_else(|| {
+            Error::invalid(format!("{}: the parts together have too many rows to count", self.name()))
+        })?;
         let reduced = match self.axis {
             Axis::All => Shape::new(rows, columns).cells()?,
             Axis::Columns => rows,

@@ -53,7 +53,11 @@ fn main() -> Result<(), AnyError> {
     for line in std::io::stdin().lock().lines() {
         let command: Value = serde_json::from_str(&line?)?;
         let answer = runtime.block_on(async {
-            if command["cmd"] == "analysis" { analysis::run(&tenants, &command).await } else { bench.run(&command).await }
+            if command["cmd"] == "analysis" {
+                analysis::run(&tenants, &command).await
+            } else {
+                bench.run(&command).await
+            }
         });
         let answer = answer.unwrap_or_else(|error| json!({ "error": error.to_string() }));
         writeln!(out, "{answer}")?;

@@ -281,4 +281,3 @@ impl Tiny {
         Ok(u64::try_from(begun.elapsed().as_nanos())?)
     }
 }
-

@@ -11,7 +11,9 @@ use fondaco_proto::ErrorCode::{Cancelled, NotFound, ScopeLost};
 use ndarray::Array2;
 use serde_json::Value;
 
-use crate::harness::{Client, Folder, PATIENCE, Process, Program, Table, eventually, op, owner, refusal, tenant, within};
+use crate::harness::{
+    Client, Folder, PATIENCE, Process, Program, Table, eventually, op, owner, refusal, tenant, within,
+};
 
 /// Within which a coordinator learns that a worker is gone.
 const SECONDS: Duration = Duration::from_secs(10);
@@ -30,11 +32,7 @@ fn folder() -> Folder {
 fn busy(client: &Client, products: usize) -> (Program, u64) {
     let mut program = client.program();
     let first = program.apply(op::rand(600, 600, 1), &[]);
-    let last = (0..products).fold(first, |last, _| {
-        let mean = op::with(fondaco_proto::op::BinaryFunction::Multiply, 0.004);
-        let scaled = program.apply(mean, &[last]);
-        program.apply(op::product(), &[scaled, first])
-    });
+    let last = program.chain(first, products);
     let sum = program.apply(op::sum(), &[last]);
     program.fetch(sum);
     (program, sum)

@@ -14,9 +14,7 @@ type Use = (&'static str, fn(&mut Program, u64) -> u64, fn(&Array2<f64>) -> Arra
 
 fn by(kind: MatmulOp, x: &Array2<f64>, more: &[&Array2<f64>]) -> Array2<f64> {
     let inputs: Vec<&Array2<f64>> = match kind {
-        MatmulOp::Mmchain | MatmulOp::MmchainWeighted | MatmulOp::MmchainMinus => {
-            [&[more[0], x], &more[1..]].concat()
-        }
+        MatmulOp::Mmchain | MatmulOp::MmchainWeighted | MatmulOp::MmchainMinus => [&[more[0], x], &more[1..]].concat(),
         MatmulOp::Product | MatmulOp::Gram | MatmulOp::Cross => [&[x], more].concat(),
     };
     oracle::eval(&op::matmul(kind), &inputs)
@@ -192,7 +190,8 @@ async fn aggregates_leave_and_are_right() {
             Ok(value) => {
                 let expected = expected(&data);
                 let scale = 1.0 + expected.iter().fold(0.0_f64, |top, cell| top.max(cell.abs()));
-                let fits = value.dim() == expected.dim() && (&value - &expected).iter().all(|d| d.abs() < 1e-12 * scale);
+                let fits =
+                    value.dim() == expected.dim() && (&value - &expected).iter().all(|d| d.abs() < 1e-12 * scale);
                 if !fits {
                     wrong.push(format!("{name} gave {value:?}, not {expected:?}"));
                 }

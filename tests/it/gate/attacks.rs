@@ -3,9 +3,7 @@
 use fondaco_proto::op::{AggregateFunction, Axis, BinaryFunction, MatmulOp, Ternary, Unary};
 use ndarray::Array2;
 
-use super::{
-    Attempt, column, dense_v, labels, near_one_hot, one_hot, one_plus_one_hot, refused_unless_public, transposed,
-};
+use super::{Attempt, column, dense_v, labels, near_one_hot, one_hot, one_plus_one_hot, refused_unless_public};
 use crate::harness::{Program, op};
 
 #[tokio::test(flavor = "multi_thread")]

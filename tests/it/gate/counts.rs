@@ -26,10 +26,9 @@ async fn a_filter_that_leaves_too_few_rows() {
         let name = ada.name();
         ada.read(name, op::reading(dataset, &["c1"], Some(filter))).await
     };
-    let texts: Vec<String> =
-        [read("aggregate", 0).await, read("aggregate", 1).await, read("aggregate", 4).await]
-            .map(|result| refusal(result, ReleaseDenied).message().to_owned())
-            .into();
+    let texts: Vec<String> = [read("aggregate", 0).await, read("aggregate", 1).await, read("aggregate", 4).await]
+        .map(|result| refusal(result, ReleaseDenied).message().to_owned())
+        .into();
     assert!(texts.iter().all(|text| *text == texts[0]), "one text for zero, one and four rows: {texts:?}");
     for rows in [5, 19] {
         let shape = read("aggregate", rows).await.expect("five are enough").shape.unwrap();
@@ -145,9 +144,8 @@ async fn counts_over_all_cells_count_rows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn three_factors_single_out_a_row() {
     let code = |row: usize| if row == 9 { 3.0 } else { 1.0 + (row % 2) as f64 };
-    let table = Table::new()
-        .f64("code", (0..20).map(code).collect())
-        .f64("y", (0..20).map(|row| 100.0 + row as f64).collect());
+    let table =
+        Table::new().f64("code", (0..20).map(code).collect()).f64("y", (0..20).map(|row| 100.0 + row as f64).collect());
     let site = Plan::new().dataset("aggregate", &table).public("public", &table).start().await;
     let ada = site.client("ada").await;
     let attack = |dataset: &'static str| {

@@ -34,7 +34,9 @@ async fn functions_that_leave_one_row_standing() {
         ("clip(x, 2, 100)", |p, d| sum_of(p, d, &[op::ternary(Ternary::Clip { low: 2.0, high: 100.0 })])),
         ("x > 2", |p, d| sum_of(p, d, &[op::with(Greater, 2.0)])),
         ("(x > 2) + 1", |p, d| sum_of(p, d, &[op::with(Greater, 2.0), op::with(BinaryFunction::Add, 1.0)])),
-        ("floor(x / 10)", |p, d| sum_of(p, d, &[op::with(BinaryFunction::FloorDivide, 10.0), op::unary(Unary::Abs), op::with(Greater, 1.0)])),
+        ("floor(x / 10)", |p, d| {
+            sum_of(p, d, &[op::with(BinaryFunction::FloorDivide, 10.0), op::unary(Unary::Abs), op::with(Greater, 1.0)])
+        }),
         ("where(x > 2, x, 7)", |p, d| {
             let (x, seven) = (outlier(p, d), p.fill(1, 1, 7.0));
             let mask = p.apply(op::with(Greater, 2.0), &[x]);
@@ -55,11 +57,17 @@ async fn functions_that_leave_one_row_standing() {
             p.apply(op::cross(), &[mask, x])
         }),
         ("the sum of squares of a mask", |p, d| {
-            let mask = { let x = outlier(p, d); p.apply(op::with(Greater, 2.0), &[x]) };
+            let mask = {
+                let x = outlier(p, d);
+                p.apply(op::with(Greater, 2.0), &[x])
+            };
             p.apply(op::aggregate(AggregateFunction::Sumsq, Axis::All), &[mask])
         }),
         ("the variance of a mask", |p, d| {
-            let mask = { let x = outlier(p, d); p.apply(op::with(Greater, 2.0), &[x]) };
+            let mask = {
+                let x = outlier(p, d);
+                p.apply(op::with(Greater, 2.0), &[x])
+            };
             p.apply(op::aggregate(AggregateFunction::Var, Axis::All), &[mask])
         }),
     ];
@@ -71,30 +79,27 @@ async fn functions_that_leave_one_row_standing() {
 async fn one_row_between_two_constants() {
     let attempts: &[Attempt] = &[
         ("clip between neighbours", |p, d| {
-            let (low, high) = around(12);
             let x = p.apply(op::read_columns(d, &["c0"]), &[]);
+            let (low, high) = (sorted()[12] - 1e-3, sorted()[12] + 1e-3);
             let clipped = p.apply(op::ternary(Ternary::Clip { low, high }), &[x]);
             p.apply(op::sum(), &[clipped])
         }),
-        ("a steep sigmoid", |p, d| {
-            let (low, high) = around(12);
+        ("a steep tanh", |p, d| {
             let x = p.apply(op::read_columns(d, &["c0"]), &[]);
-            let centred = p.apply(op::with(BinaryFunction::Subtract, low), &[x]);
-            let steep = p.apply(op::with(BinaryFunction::Multiply, 40.0 / (high - low)), &[centred]);
+            let centred = p.apply(op::with(BinaryFunction::Subtract, sorted()[12] - 5e-7), &[x]);
+            let steep = p.apply(op::with(BinaryFunction::Multiply, 1e6), &[centred]);
             let step = p.apply(op::unary(Unary::Tanh), &[steep]);
-            let away = p.apply(op::with(BinaryFunction::Multiply, 3.0), &[step]);
-            p.apply(op::sum(), &[away])
+            p.apply(op::sum(), &[step])
         }),
     ];
     refused_unless_public(attempts).await;
 }
 
-/// Numbers below and above the `rank`th smallest cell of the first column, and no other.
-fn around(rank: usize) -> (f64, f64) {
+/// The cells of the first column; no two are nearer than a hundredth.
+fn sorted() -> Vec<f64> {
     let mut cells = super::data().column(0).to_vec();
     cells.sort_by(f64::total_cmp);
-    let middle = |a: usize, b: usize| (cells[a] + cells[b]) / 2.0;
-    (middle(rank - 1, rank), if rank + 1 < cells.len() { middle(rank, rank + 1) } else { f64::INFINITY })
+    cells
 }
 
 /// Linear maps are linear as long as numbers have digits for it.

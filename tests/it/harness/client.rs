@@ -151,8 +151,7 @@ impl Client {
     }
 
     pub async fn describe(&self) -> Result<wire::DescribeResponse> {
-        let message =
-            wire::DescribeRequest { coordinator_id: self.coordinator.to_bytes(), epoch: self.epoch };
+        let message = wire::DescribeRequest { coordinator_id: self.coordinator.to_bytes(), epoch: self.epoch };
         Ok(self.grpc.clone().describe(self.request(message)).await?.into_inner())
     }
 
@@ -165,10 +164,8 @@ impl Client {
     /// Uploads a matrix as every client should: with its hash, in chunks.
     pub async fn put(&self, output: u64, matrix: &Array2<f64>) -> Result<wire::Receipt> {
         let bytes = tiles::to_bytes(matrix);
-        let header = MatrixHeader {
-            blake3: Some(*blake3::hash(&bytes).as_bytes()),
-            ..MatrixHeader::new(tiles::shape(matrix))
-        };
+        let header =
+            MatrixHeader { blake3: Some(*blake3::hash(&bytes).as_bytes()), ..MatrixHeader::new(tiles::shape(matrix)) };
         self.put_raw(output, header.into(), chunks(&bytes)).await
     }
 

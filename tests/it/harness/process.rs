@@ -41,8 +41,7 @@ impl Process {
         let data = folder.path().to_str().expect("temporary folders have plain names").to_owned();
         let audit = folder.join("audit.jsonl").to_str().expect("temporary folders have plain names").to_owned();
         let names = tenants.join(",");
-        let mut arguments =
-            vec!["worker", "--data", &data, "--port", "0", "--audit-file", &audit, "--tenants", &names];
+        let mut arguments = vec!["worker", "--data", &data, "--port", "0", "--audit-file", &audit, "--tenants", &names];
         arguments.extend(more);
         Self::start(folder, &arguments, tenants.len())
     }

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use fondaco_proto::{Apply, Instruction, Op, ProgramId, VarId};
+use fondaco_proto::{Apply, Instruction, Op, ProgramId, VarId, op::BinaryFunction};
 use ndarray::Array2;
 
 use super::op;
@@ -41,6 +41,15 @@ impl Program {
     pub fn bind(&mut self, output: u64, op: Op, inputs: &[u64]) {
         let inputs = inputs.iter().copied().map(VarId).collect();
         self.instructions.push(Instruction::Apply(Apply { output: VarId(output), op, inputs }));
+    }
+
+    /// A chain of products of an `(n, n)` variable, scaled so that numbers stay numbers; the last one's name. It takes
+    /// its time, and can be cancelled between any two.
+    pub fn chain(&mut self, first: u64, products: usize) -> u64 {
+        (0..products).fold(first, |last, _| {
+            let scaled = self.apply(op::with(BinaryFunction::Multiply, 0.004), &[last]);
+            self.apply(op::product(), &[scaled, first])
+        })
     }
 
     pub fn drop_variables(&mut self, variables: &[u64]) {

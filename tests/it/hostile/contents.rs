@@ -114,9 +114,11 @@ async fn nulls_dictionaries_and_no_rows() {
         .column("coded", Arc::new(numbers))
         .column("words", Arc::new(StringArray::from(vec![Some("a"), None, Some("")])));
     let (_site, client) = both(&table).await;
-    let same = |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b || a.is_nan() && b.is_nan());
+    let same =
+        |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b || a.is_nan() && b.is_nan());
     for dataset in ["parquet", "arrow"] {
-        let expected = [("some", [1.0, f64::NAN, 3.0]), ("none", [f64::NAN; 3]), ("integers", [1.0, f64::NAN, f64::NAN])];
+        let expected =
+            [("some", [1.0, f64::NAN, 3.0]), ("none", [f64::NAN; 3]), ("integers", [1.0, f64::NAN, f64::NAN])];
         for (name, expected) in expected {
             let values = column(&client, dataset, name).await.unwrap().column(0).to_vec();
             assert!(same(&values, &expected), "{name} of {dataset}: {values:?}");
@@ -162,9 +164,8 @@ async fn filters_that_make_no_sense() {
     let compare = |column: &str, literal: Literal| {
         Filter::Compare(Compare { column: column.into(), op: CompareOp::Less, literal })
     };
-    let nested = |depth: usize| {
-        (0..depth).fold(compare("x", Literal::Number(2.5)), |filter, _| Filter::Not(Box::new(filter)))
-    };
+    let nested =
+        |depth: usize| (0..depth).fold(compare("x", Literal::Number(2.5)), |filter, _| Filter::Not(Box::new(filter)));
     for dataset in ["parquet", "arrow"] {
         let read = async |filter: Filter| {
             let name = client.name();

@@ -67,7 +67,8 @@ fn blocks() -> Vec<Vec<u8>> {
         wire::Block::from(Block::new(Shape::new(rows, columns), &cells).unwrap()).encode_to_vec()
     };
     let header = |rows, columns, blake3| {
-        wire::MatrixHeader::from(MatrixHeader { blake3, ..MatrixHeader::new(Shape::new(rows, columns)) }).encode_to_vec()
+        wire::MatrixHeader::from(MatrixHeader { blake3, ..MatrixHeader::new(Shape::new(rows, columns)) })
+            .encode_to_vec()
     };
     vec![block(0, 3), block(1, 1), block(7, 2), header(5000, 3, None), header(3, 70_000, Some([7; 32]))]
 }
@@ -106,13 +107,23 @@ fn run(decode: fn(&[u8]) -> bool, of: &[Vec<u8>]) -> (Vec<u64>, usize) {
 #[test]
 fn programs_decode_or_are_refused() {
     let (panicked, decoded) = run(fuzz::program, &programs());
-    assert!(panicked.is_empty(), "seeds that panic: {:?} ({} of {SEEDS})", &panicked[..panicked.len().min(5)], panicked.len());
+    assert!(
+        panicked.is_empty(),
+        "seeds that panic: {:?} ({} of {SEEDS})",
+        &panicked[..panicked.len().min(5)],
+        panicked.len()
+    );
     assert!(decoded > SEEDS as usize / 20, "only {decoded} programs were decoded");
 }
 
 #[test]
 fn blocks_decode_or_are_refused() {
     let (panicked, decoded) = run(fuzz::block, &blocks());
-    assert!(panicked.is_empty(), "seeds that panic: {:?} ({} of {SEEDS})", &panicked[..panicked.len().min(5)], panicked.len());
+    assert!(
+        panicked.is_empty(),
+        "seeds that panic: {:?} ({} of {SEEDS})",
+        &panicked[..panicked.len().min(5)],
+        panicked.len()
+    );
     assert!(decoded > SEEDS as usize / 20, "only {decoded} blocks were decoded");
 }

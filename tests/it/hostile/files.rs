@@ -3,7 +3,10 @@
 use std::{fs, path::Path, sync::Arc};
 
 use bytes::Bytes;
-use fondaco_proto::{ErrorCode, ErrorCode::{Data, Invalid, Limit}};
+use fondaco_proto::{
+    ErrorCode,
+    ErrorCode::{Data, Invalid, Limit},
+};
 use fondaco_worker::label::Level;
 use ndarray::Array2;
 use parquet::file::{

@@ -81,8 +81,9 @@ fn sensible(client: &Client, rpc: &str) -> Vec<u8> {
     let x = program.put(&Array2::ones((2, 2)));
     program.apply(crate::harness::op::gram(), &[x]);
     match rpc {
-        "Describe" => wire::DescribeRequest { coordinator_id: client.coordinator.to_bytes(), epoch: client.epoch }
-            .encode_to_vec(),
+        "Describe" => {
+            wire::DescribeRequest { coordinator_id: client.coordinator.to_bytes(), epoch: client.epoch }.encode_to_vec()
+        }
         "Read" => {
             let filter = crate::harness::op::compare("x", fondaco_proto::op::CompareOp::Less, 1.0);
             let read = crate::harness::op::reading("d", &["x"], Some(filter));
@@ -128,7 +129,10 @@ async fn garbage_instead_of_messages() {
         if let Err(status) = call(&ada, &channel, rpc, message).await {
             assert_ne!(status.code(), Code::Unknown, "seed {seed}, {rpc}: {status:?}");
             assert_ne!(status.code(), Code::Unavailable, "seed {seed}, {rpc}: {status:?}");
-            assert!(!status.message().contains("/root") && !status.message().contains("panicked"), "seed {seed}: {status:?}");
+            assert!(
+                !status.message().contains("/root") && !status.message().contains("panicked"),
+                "seed {seed}: {status:?}"
+            );
         }
         let mut ada = ada;
         if ada.clear(&[]).await.is_err() {

@@ -198,10 +198,14 @@ async fn many_of_everything() {
     let last = (0..4096).fold(one, |last, _| program.apply(op::transpose(), &[last]));
     program.fetch(last);
     assert_eq!(ada.run(&program).await.expect("just so many").value(), arr2(&[[2.0]]));
-    let names: Vec<u64> = program.instructions.iter().filter_map(|instruction| match instruction {
-        fondaco_proto::Instruction::Apply(apply) => Some(apply.output.0),
-        fondaco_proto::Instruction::Drop(_) => None,
-    }).collect();
+    let names: Vec<u64> = program
+        .instructions
+        .iter()
+        .filter_map(|instruction| match instruction {
+            fondaco_proto::Instruction::Apply(apply) => Some(apply.output.0),
+            fondaco_proto::Instruction::Drop(_) => None,
+        })
+        .collect();
     ada.clear(&names).await.unwrap();
     let mut many = ada.program();
     (0..200_000).for_each(|i| many.drop_variables(&[i + (1 << 40)]));

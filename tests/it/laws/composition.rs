@@ -10,7 +10,7 @@ use crate::{harness::Random, oracle::Expected};
 #[tokio::test(flavor = "multi_thread")]
 async fn programs_are_exact_on_integers_whatever_the_layout() {
     let trio = Trio::start().await;
-    for seed in 0..40 {
+    for seed in 0..30 {
         let mut random = Random::new(seed);
         let n = sample::rows(&mut random).max(1);
         let (x, y) = (Cells::Integers.matrix(&mut random, n, 3), Cells::Integers.matrix(&mut random, n, 1));
@@ -24,9 +24,8 @@ async fn programs_are_exact_on_integers_whatever_the_layout() {
             for (index, (result, expected)) in ran.results.iter().zip(&script.results).enumerate() {
                 Expected::exact(expected.clone()).check(&format!("result {index}, {context}"), result);
             }
-            for (index, (matrix, expected)) in ran.matrices.iter().zip(script.values()).enumerate() {
-                let stayed = matrix.to_array().await.expect("it is one's own");
-                Expected::exact(expected.clone()).check(&format!("matrix {index}, {context}"), &stayed);
+            for (index, (stayed, expected)) in ran.stayed.iter().zip(script.values()).enumerate() {
+                Expected::exact(expected.clone()).check(&format!("matrix {index}, {context}"), stayed);
             }
         }
     }

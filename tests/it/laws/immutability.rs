@@ -5,7 +5,7 @@ use ndarray::Array2;
 use super::{
     every::{Inputs, every},
     sample::{Cells, Cuts},
-    script::{Kind, Script},
+    script::{Kind, Script, fetched},
     trio::{Trio, scatter},
 };
 use crate::{
@@ -24,18 +24,15 @@ async fn inputs_and_intermediates_stay_as_they_are() {
         let input = scatter(&trio.fed, &mut random, &x, &cuts);
         let first = Script::new(&mut random, Kind::Any, &[&x], 12);
         let ran = first.run(&[input]).await;
-        let mut before = Vec::new();
-        for matrix in &ran.matrices {
-            before.push(matrix.to_array().await.expect("it is one's own"));
-        }
-        assert_same_bits(&format!("seed {seed}, the input"), &before[0], &x);
-        let values: Vec<&Array2<f64>> = before.iter().collect();
+        assert_same_bits(&format!("seed {seed}, the input"), &ran.stayed[0], &x);
+        let values: Vec<&Array2<f64>> = ran.stayed.iter().collect();
         let second = Script::new(&mut random, Kind::Any, &values, 20);
         let later = second.run(&ran.matrices).await;
-        assert!(later.matrices.len() >= before.len());
-        for (index, (matrix, before)) in ran.matrices.iter().zip(&before).enumerate() {
-            let after = matrix.to_array().await.expect("it is one's own");
-            assert_same_bits(&format!("seed {seed}, matrix {index} after {second:?}"), &after, before);
+        let again = trio.fed.fetch_all(ran.matrices.iter().map(fetched)).await.expect("it is one's own");
+        for after in [&later.stayed[..ran.stayed.len()], &again] {
+            for (index, (after, before)) in after.iter().zip(&ran.stayed).enumerate() {
+                assert_same_bits(&format!("seed {seed}, matrix {index} after {second:?}"), after, before);
+            }
         }
     }
 }
@@ -45,8 +42,8 @@ async fn no_operator_changes_its_inputs() {
     let trio = Trio::start().await;
     for seed in 313..319 {
         let mut random = Random::new(seed);
-        let n = *random.pick(&[1, 30, 500, 5000]);
-        let inputs = Inputs::new(&mut random, Cells::pick(&mut random), n, 3);
+        let (n, cells) = (*random.pick(&[1, 30, 500, 5000]), Cells::pick(&mut random));
+        let inputs = Inputs::new(&mut random, cells, n, 3);
         let placed = inputs.place(&trio.fed);
         for _ in 0..2 {
             let pending = every(&trio.fed, &placed).into_iter().map(|(_, pending)| pending);

@@ -14,15 +14,13 @@ use crate::{
     oracle::assert_same_bits,
 };
 
-async fn same(what: &str, ran: &Ran, reference: &Ran) {
+fn same(what: &str, ran: &Ran, reference: &Ran) {
     assert_eq!(ran.results.len(), reference.results.len());
     for (index, (result, expected)) in ran.results.iter().zip(&reference.results).enumerate() {
         assert_same_bits(&format!("{what}, result {index}"), result, expected);
     }
-    for (index, (matrix, expected)) in ran.matrices.iter().zip(&reference.matrices).enumerate() {
-        let (matrix, expected) = (matrix.to_array().await, expected.to_array().await);
-        let (matrix, expected) = (matrix.expect("it is one's own"), expected.expect("it is one's own"));
-        assert_same_bits(&format!("{what}, matrix {index}"), &matrix, &expected);
+    for (index, (stayed, expected)) in ran.stayed.iter().zip(&reference.stayed).enumerate() {
+        assert_same_bits(&format!("{what}, matrix {index}"), stayed, expected);
     }
 }
 
@@ -44,7 +42,7 @@ async fn uploads() {
         let reference = script.run(&inputs(&off.fed)).await;
         for (what, trio) in [("on", &on), ("on again", &on), ("tiny", &tiny), ("tiny again", &tiny)] {
             let ran = script.run(&inputs(&trio.fed)).await;
-            same(&format!("seed {seed}, {what}, {script:?}"), &ran, &reference).await;
+            same(&format!("seed {seed}, {what}, {script:?}"), &ran, &reference);
         }
     }
     let (hits, instructions) = (on.fed.stats().total().hits, on.fed.stats().total().instructions);
@@ -73,7 +71,7 @@ async fn every_operator() {
         }
     }
     let total = on.fed.stats().total();
-    assert!(total.hits >= total.instructions / 2, "all but the first run is reused: {total}");
+    assert!(total.hits > total.instructions / 3, "the second run is reused: {total}");
     assert_eq!(off.fed.stats().total().hits, 0, "nothing is reused where the owner says so");
 }
 
@@ -96,8 +94,8 @@ async fn datasets_that_another_tenant_has_used() {
     let reference = script.run(&read(&off.fed).await).await;
     let first = script.run(&read(&on.fed).await).await;
     let second = script.run(&read(&bob).await).await;
-    same("the first tenant", &first, &reference).await;
-    same("the second tenant", &second, &reference).await;
+    same("the first tenant", &first, &reference);
+    same("the second tenant", &second, &reference);
     let (ada, bob) = (on.fed.stats().total(), bob.stats().total());
     assert!(bob.hits > ada.hits, "the second reuses what the first computed: {bob} after {ada}");
 }
@@ -117,6 +115,6 @@ async fn at_the_same_time() {
     let (a, b, c, d) =
         tokio::join!(script.run(&inputs[0]), script.run(&inputs[1]), script.run(&inputs[2]), script.run(&inputs[3]));
     for (index, ran) in [a, b, c, d].iter().enumerate() {
-        same(&format!("coordinator {index}"), ran, &reference).await;
+        same(&format!("coordinator {index}"), ran, &reference);
     }
 }

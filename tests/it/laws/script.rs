@@ -38,6 +38,8 @@ pub struct Script {
 pub struct Ran {
     /// Inputs, and what stayed.
     pub matrices: Vec<FedMatrix>,
+    /// The cells of these.
+    pub stayed: Vec<Array2<f64>>,
     pub results: Vec<Array2<f64>>,
 }
 
@@ -179,17 +181,26 @@ impl Script {
                 (Outcome::Fed(_), false) | (Outcome::Local(_), true) => panic!("{}: stays or not", step.op.name()),
             }
         }
-        let mut results = Vec::new();
+        let (mut results, mut stayed) = (Vec::new(), Vec::new());
+        let fetched: Vec<Pending> = matrices.iter().map(fetched).collect();
         for pending in pending {
             results.push(pending.await.expect("it is one's own"));
         }
-        Ran { matrices, results }
+        for pending in fetched {
+            stayed.push(pending.await.expect("it is one's own"));
+        }
+        Ran { matrices, stayed, results }
     }
 
     /// What the oracle says of inputs and of what stayed.
     pub fn values(&self) -> &[Array2<f64>] {
         &self.values
     }
+}
+
+/// The cells of a matrix, when they are there.
+pub fn fetched(matrix: &FedMatrix) -> Pending {
+    matrix.fetch().expect("its program did not fail")
 }
 
 fn unary(random: &mut Random, kind: Kind) -> Unary {

@@ -42,9 +42,8 @@ impl Trio {
 }
 
 async fn connect(sites: &[Site], tenant: &str) -> Federation {
-    let site = |(name, site): (&&str, &Site)| {
-        fondaco::Site::new(*name, format!("http://{}", site.address), token(tenant))
-    };
+    let site =
+        |(name, site): (&&str, &Site)| fondaco::Site::new(*name, format!("http://{}", site.address), token(tenant));
     Federation::connect(NAMES.iter().zip(sites).map(site)).await.expect("the sites serve")
 }
 

@@ -164,9 +164,8 @@ async fn what_would_move_rows_is_refused() {
     let trio = Trio::start().await;
     let fed = &trio.fed;
     let array = Array2::from_shape_fn((4, 4), |(i, j)| (i * 4 + j) as f64);
-    let rows = |first: u64| {
-        place(fed, &array, &Layout::rows([("a", first), ("b", 4 - first)], 4).expect("there are parts"))
-    };
+    let rows =
+        |first: u64| place(fed, &array, &Layout::rows([("a", first), ("b", 4 - first)], 4).expect("there are parts"));
     let columns = place(fed, &array, &Layout::columns([("a", 1), ("b", 3)], 4).expect("there are parts"));
     let refusals = [
         (rows(1).hstack([rows(3)]), "row 1 of one operand is at b, of another at a"),

@@ -75,7 +75,8 @@ fn cells<const N: usize>(inputs: [&Array2<f64>; N], f: impl Fn([f64; N]) -> f64)
 
 /// Each row less its maximum, and the sum of the exponentials of that.
 fn shifted(x: &Array2<f64>) -> (Array2<f64>, Array2<f64>, Array2<f64>) {
-    let column = |f: &dyn Fn(ndarray::ArrayView1<f64>) -> f64, x: &Array2<f64>| x.map_axis(Axis(1), f).insert_axis(Axis(1));
+    let column =
+        |f: &dyn Fn(ndarray::ArrayView1<f64>) -> f64, x: &Array2<f64>| x.map_axis(Axis(1), f).insert_axis(Axis(1));
     let top = column(&|row| row.iter().copied().fold(f64::NEG_INFINITY, larger), x);
     let shifted = x - &top;
     let sum = column(&|row| row.iter().map(|x| x.exp()).sum(), &shifted);

@@ -21,11 +21,7 @@ impl Terms {
     }
 
     fn transposed(self) -> Self {
-        Self {
-            plain: self.plain.reversed_axes(),
-            wide: self.wide.reversed_axes(),
-            size: self.size.reversed_axes(),
-        }
+        Self { plain: self.plain.reversed_axes(), wide: self.wide.reversed_axes(), size: self.size.reversed_axes() }
     }
 
     fn dot(&self, other: &Self) -> Self {

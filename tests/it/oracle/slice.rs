@@ -8,7 +8,8 @@ use super::Expected;
 pub fn expected(op: &SliceOp, x: &Array2<f64>) -> Expected {
     Expected::exact(match op {
         SliceOp::Range { rows, columns } => {
-            let (rows, columns) = (rows.start as usize..rows.end as usize, columns.start as usize..columns.end as usize);
+            let (rows, columns) =
+                (rows.start as usize..rows.end as usize, columns.start as usize..columns.end as usize);
             x.slice(s![rows, columns]).to_owned()
         }
         SliceOp::Columns(indices) => {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use fondaco_proto::ErrorCode::NotFound;
 
-use super::{chain, slow, square};
-use crate::harness::{Plan, Table, eventually, op, refusal, within};
+use super::{slow, square};
+use crate::harness::{Client, PATIENCE, Plan, Table, eventually, op, refusal, within};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_call_leaves_nothing() {
@@ -72,11 +72,11 @@ async fn a_deadline_cancels() {
 async fn a_cancelled_computation_wakes_those_who_wait_for_it() {
     let site = Plan::new().public("d", &Table::of(&square(600))).start().await;
     let (ada, bob) = (site.client("ada").await, site.client("bob").await);
-    let run = |client: &crate::harness::Client| {
+    let run = |client: &Client| {
         let client = client.clone();
         let mut program = client.program();
         let x = program.read("d");
-        let last = chain(&mut program, x, 60);
+        let last = program.chain(x, 60);
         program.fetch(last);
         tokio::spawn(async move { client.run(&program).await })
     };
@@ -85,7 +85,7 @@ async fn a_cancelled_computation_wakes_those_who_wait_for_it() {
     let second = run(&bob);
     eventually("the second runs", async || site.tenant("bob").await.programs == 1).await;
     first.abort();
-    let answer = within(crate::harness::PATIENCE, "the second program", second).await.unwrap().unwrap();
+    let answer = within(PATIENCE, "the second program", second).await.unwrap().unwrap();
     assert!(answer.hits().contains(&false), "the second computed what the first gave up");
     assert_eq!(site.tenant("ada").await.programs, 0);
 }

@@ -1,6 +1,6 @@
 //! One computes, the others wait and get the same value.
 
-use super::{chain, square};
+use super::square;
 use crate::harness::{Client, Plan, Table, op};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -10,7 +10,7 @@ async fn two_tenants_ask_at_once_and_one_computes() {
         tokio::spawn(async move {
             let mut program = client.program();
             let x = program.read("d");
-            let last = chain(&mut program, x, 12);
+            let last = program.chain(x, 12);
             program.fetch(last);
             client.run(&program).await.unwrap()
         })

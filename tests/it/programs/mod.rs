@@ -16,19 +16,11 @@ const SLOW_EXTENT: u64 = 600;
 /// Products of a program that takes its time: a second or so, much longer than it takes to see it run.
 const SLOW_PRODUCTS: usize = 80;
 
-/// A chain of products of an `(n, n)` variable; the last one's name.
-fn chain(program: &mut Program, first: u64, products: usize) -> u64 {
-    (0..products).fold(first, |last, _| {
-        let scaled = program.apply(op::with(fondaco_proto::op::BinaryFunction::Multiply, 0.004), &[last]);
-        program.apply(op::product(), &[scaled, first])
-    })
-}
-
 /// A program that takes its time, on numbers of the tenant's own.
 fn slow(client: &Client, seed: u64) -> (Program, u64) {
     let mut program = client.program();
     let first = program.apply(op::rand(SLOW_EXTENT, SLOW_EXTENT, seed), &[]);
-    let last = chain(&mut program, first, SLOW_PRODUCTS);
+    let last = program.chain(first, SLOW_PRODUCTS);
     (program, last)
 }
 

@@ -74,7 +74,8 @@ async fn a_put_that_is_wrong_binds_nothing() {
     let ada = site.client("ada").await;
     let matrix = awkward(40_000, 2);
     let bytes = tiles::to_bytes(&matrix);
-    let right = MatrixHeader { blake3: Some(*blake3::hash(&bytes).as_bytes()), ..MatrixHeader::new(tiles::shape(&matrix)) };
+    let right =
+        MatrixHeader { blake3: Some(*blake3::hash(&bytes).as_bytes()), ..MatrixHeader::new(tiles::shape(&matrix)) };
     let header = || wire::MatrixHeader::from(right);
     let parts = || chunks(&bytes);
     let mut shifted = parts();
@@ -169,12 +170,8 @@ async fn a_slow_reader_holds_up_nobody() {
     let site = Plan::new().start().await;
     let ada = site.client("ada").await;
     let name = ada.bind(|p| p.fill(1_000_000, 8, 1.0)).await.unwrap();
-    let message = wire::ExecRequest {
-        scope: ada.scope(),
-        program_id: vec![1; 16],
-        instructions: vec![],
-        fetch: vec![name],
-    };
+    let message =
+        wire::ExecRequest { scope: ada.scope(), program_id: vec![1; 16], instructions: vec![], fetch: vec![name] };
     let unread = ada.grpc.clone().exec(ada.request(message)).await.unwrap();
     let (other, bob) = (site.client("ada").await, site.client("bob").await);
     for client in [&other, &bob] {

@@ -88,7 +88,8 @@ fn function(code: &str, at: usize) -> Option<Function> {
 
 #[test]
 fn functions_are_found() {
-    let text = "fn one() -> [u8; 2] {\n    let a = \"}\";\n    fn two() {}\n}\ntrait T { fn three(&self); }\nlet f: fn (u8);";
+    let text =
+        "fn one() -> [u8; 2] {\n    let a = \"}\";\n    fn two() {}\n}\ntrait T { fn three(&self); }\nlet f: fn (u8);";
     let found = functions(&code(text));
     let found: Vec<_> = found.iter().map(|f| (f.name.as_str(), f.first, f.last)).collect();
     assert_eq!(found, [("one", 1, 4), ("two", 3, 3)]);

@@ -9,6 +9,7 @@ use super::{Context, view::units};
 use crate::matrix::{Builder, Matrix};
 
 mod binary;
+pub(super) mod math;
 mod operand;
 mod softmax;
 mod ternary;

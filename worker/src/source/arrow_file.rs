@@ -13,9 +13,7 @@ use arrow::{
     },
 };
 
-use super::{
-    decompress::Codec, fault::Fault, file::Descriptor, parquet_file::Opened, schema::Type,
-};
+use super::{decompress::Codec, fault::Fault, file::Descriptor, parquet_file::Opened, schema::Type};
 
 /// How large a footer, or the metadata of a record batch, may be.
 const METADATA_BYTES_MAX: u64 = 64 << 20;

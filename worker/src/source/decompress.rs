@@ -172,9 +172,7 @@ mod tests {
     fn decompresses_and_never_beyond_the_buffer() {
         let data: Vec<u8> = (0..100_000_u32).map(|i| (i / 7) as u8).collect();
         let shelf = Shelf::new(&Memory::new(1 << 24));
-        for codec in
-            [Codec::Snappy, Codec::Gzip, Codec::Zstd, Codec::Lz4Raw, Codec::Lz4Frame, Codec::Lz4Hadoop]
-        {
+        for codec in [Codec::Snappy, Codec::Gzip, Codec::Zstd, Codec::Lz4Raw, Codec::Lz4Frame, Codec::Lz4Hadoop] {
             let bytes = compressed(codec, &data);
             let mut decompressor = Decompressor::new(codec);
             let (to, size) = decompressor.unsized_bytes(&bytes, data.len(), &shelf).unwrap();

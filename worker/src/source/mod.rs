@@ -85,7 +85,7 @@ impl Files {
         }
         paths.sort();
         if paths.is_empty() {
-            return Err(Fault::of("its folder has no *.parquet, *.arrow, *.ipc or *.feather", "an empty folder"));
+            return Err(Fault::of("its folder has no Parquet or Arrow file", "an empty folder"));
         }
         if paths.len() > PARTS_MAX {
             return Err(Fault::of(format!("it has more than {PARTS_MAX} parts"), format!("{} parts", paths.len())));

@@ -221,7 +221,13 @@ impl Pages {
     }
 
     /// Delta encodings say on their own how many values they hold, and the library believes them.
-    fn check_values(&mut self, buf: &Bytes, encoding: Encoding, values: u32, start: Option<usize>) -> Result<(), Fault> {
+    fn check_values(
+        &mut self,
+        buf: &Bytes,
+        encoding: Encoding,
+        values: u32,
+        start: Option<usize>,
+    ) -> Result<(), Fault> {
         self.prefixes = None;
         let end = |data: &Bytes, start: usize| Some(start + delta::end(data.get(start..)?, values)?);
         let end = match (encoding, start) {

@@ -145,16 +145,14 @@ fn among_values(statistics: &Statistics, order: ColumnOrder, kind: Type, test: &
             bounds(values).map(|(min, max)| test.between(*min as u64, *max as u64))
         }
         (_, Type::Uint(_)) => None,
-        (Statistics::Int32(values), Type::Decimal(scale)) if is_signed_order => bounds(values)
-            .map(|(min, max)| test.between(decimal((*min).into(), scale), decimal((*max).into(), scale))),
-        (Statistics::Int64(values), Type::Decimal(scale)) if is_signed_order => bounds(values)
-            .map(|(min, max)| test.between(decimal((*min).into(), scale), decimal((*max).into(), scale))),
-        (Statistics::Int32(values), _) if is_signed_order => {
-            bounds(values).map(|(min, max)| test.between(*min, *max))
+        (Statistics::Int32(values), Type::Decimal(scale)) if is_signed_order => {
+            bounds(values).map(|(min, max)| test.between(decimal((*min).into(), scale), decimal((*max).into(), scale)))
         }
-        (Statistics::Int64(values), _) if is_signed_order => {
-            bounds(values).map(|(min, max)| test.between(*min, *max))
+        (Statistics::Int64(values), Type::Decimal(scale)) if is_signed_order => {
+            bounds(values).map(|(min, max)| test.between(decimal((*min).into(), scale), decimal((*max).into(), scale)))
         }
+        (Statistics::Int32(values), _) if is_signed_order => bounds(values).map(|(min, max)| test.between(*min, *max)),
+        (Statistics::Int64(values), _) if is_signed_order => bounds(values).map(|(min, max)| test.between(*min, *max)),
         (Statistics::Float(values), _) => bounds(values).map(|(min, max)| with_nan(test, test.between(*min, *max))),
         (Statistics::Double(values), _) => bounds(values).map(|(min, max)| with_nan(test, test.between(*min, *max))),
         (Statistics::ByteArray(values), Type::Text) if is_unsigned_order => {
@@ -199,9 +197,8 @@ impl Decoder<'_> {
                 }
                 _ => self.numbers(reader, BATCH, sink, |value| *value),
             },
-            ColumnReader::Int96ColumnReader(reader) => {
-                self.batches(reader, BATCH, sink, |sink, values, valid| sink.texts(&vec![[0_u8; 0]; values.len()], valid))
-            }
+            ColumnReader::Int96ColumnReader(reader) => self
+                .batches(reader, BATCH, sink, |sink, values, valid| sink.texts(&vec![[0_u8; 0]; values.len()], valid)),
             ColumnReader::ByteArrayColumnReader(reader) => self.bytes(reader, kind, sink),
             ColumnReader::FixedLenByteArrayColumnReader(reader) => self.bytes(reader, kind, sink),
         }

@@ -46,14 +46,14 @@ impl ReadPlan {
         read: &Read,
     ) -> Result<Self> {
         let columns = columns(dataset, schema, &read.columns)?;
-        let filter =
-            read.filter.as_ref().map(|filter| Predicate::new(dataset, schema, types, filter)).transpose()?;
+        let filter = read.filter.as_ref().map(|filter| Predicate::new(dataset, schema, types, filter)).transpose()?;
         let mut plan = Self { schema: Arc::clone(schema), columns, filter, groups: Vec::new(), groups_pruned: 0 };
         for (part, file) in parts.iter().enumerate() {
             for (group, rows) in file.group_rows.iter().copied().enumerate() {
-                let possible = plan.filter.as_ref().map(|filter| {
-                    filter.possible(|leaf| file.possible(group, leaf.column, &leaf.test))
-                });
+                let possible = plan
+                    .filter
+                    .as_ref()
+                    .map(|filter| filter.possible(|leaf| file.possible(group, leaf.column, &leaf.test)));
                 match possible {
                     _ if rows == 0 => plan.groups_pruned += 1,
                     Some(Possible { yes: false, .. }) => plan.groups_pruned += 1,

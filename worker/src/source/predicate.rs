@@ -150,17 +150,15 @@ impl Node {
             Self::Leaf(i) => leaves[*i].clone(),
             Self::And(of) => {
                 let all = Truth { yes: Bits::ones(rows), no: Bits::zeros(rows) };
-                of.iter().map(|node| node.truth(rows, leaves)).fold(all, |a, b| Truth {
-                    yes: a.yes.and(&b.yes),
-                    no: a.no.or(&b.no),
-                })
+                of.iter()
+                    .map(|node| node.truth(rows, leaves))
+                    .fold(all, |a, b| Truth { yes: a.yes.and(&b.yes), no: a.no.or(&b.no) })
             }
             Self::Or(of) => {
                 let none = Truth { yes: Bits::zeros(rows), no: Bits::ones(rows) };
-                of.iter().map(|node| node.truth(rows, leaves)).fold(none, |a, b| Truth {
-                    yes: a.yes.or(&b.yes),
-                    no: a.no.and(&b.no),
-                })
+                of.iter()
+                    .map(|node| node.truth(rows, leaves))
+                    .fold(none, |a, b| Truth { yes: a.yes.or(&b.yes), no: a.no.and(&b.no) })
             }
             Self::Not(node) => {
                 let Truth { yes, no } = node.truth(rows, leaves);
@@ -172,18 +170,14 @@ impl Node {
     fn possible(&self, leaves: &[Possible]) -> Possible {
         match self {
             Self::Leaf(i) => leaves[*i],
-            Self::And(of) => {
-                of.iter().map(|node| node.possible(leaves)).fold(
-                    Possible { yes: true, no: false, unknown: false },
-                    |a, b| Possible { yes: a.yes && b.yes, no: a.no || b.no, unknown: a.unknown || b.unknown },
-                )
-            }
-            Self::Or(of) => {
-                of.iter().map(|node| node.possible(leaves)).fold(
-                    Possible { yes: false, no: true, unknown: false },
-                    |a, b| Possible { yes: a.yes || b.yes, no: a.no && b.no, unknown: a.unknown || b.unknown },
-                )
-            }
+            Self::And(of) => of.iter().map(|node| node.possible(leaves)).fold(
+                Possible { yes: true, no: false, unknown: false },
+                |a, b| Possible { yes: a.yes && b.yes, no: a.no || b.no, unknown: a.unknown || b.unknown },
+            ),
+            Self::Or(of) => of.iter().map(|node| node.possible(leaves)).fold(
+                Possible { yes: false, no: true, unknown: false },
+                |a, b| Possible { yes: a.yes || b.yes, no: a.no && b.no, unknown: a.unknown || b.unknown },
+            ),
             Self::Not(node) => {
                 let Possible { yes, no, unknown } = node.possible(leaves);
                 Possible { yes: no, no: yes, unknown }

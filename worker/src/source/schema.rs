@@ -147,10 +147,9 @@ impl Type {
             }
             DataType::Decimal256(..) => Self::Opaque("decimal"),
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text,
-            DataType::Binary
-            | DataType::LargeBinary
-            | DataType::BinaryView
-            | DataType::FixedSizeBinary(_) => Self::Opaque("binary"),
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+                Self::Opaque("binary")
+            }
             DataType::Interval(_) => Self::Opaque("interval"),
             DataType::Dictionary(_, values) => match Self::of_arrow(values) {
                 Self::Opaque(name) => Self::Nested(name),
@@ -224,10 +223,12 @@ pub(super) fn find(dataset: &str, columns: &[Column], name: &str) -> Result<usiz
     let mut found = columns.iter().enumerate().filter(|(_, column)| column.name == name).map(|(i, _)| i);
     match (found.next(), found.next()) {
         (Some(only), None) => Ok(only),
-        (Some(_), Some(_)) => {
-            Err(Error::invalid(format!("dataset {dataset} has more than one column {name:?}; its owner must rename one")))
+        (Some(_), Some(_)) => Err(Error::invalid(format!(
+            "dataset {dataset} has more than one column {name:?}; its owner must rename one"
+        ))),
+        (None, _) => {
+            Err(Error::invalid(format!("dataset {dataset} has no column {name:?}; {}", suggestion(columns, name))))
         }
-        (None, _) => Err(Error::invalid(format!("dataset {dataset} has no column {name:?}; {}", suggestion(columns, name)))),
     }
 }
 

@@ -193,11 +193,8 @@ impl Reading<'_> {
         let (groups, columns) = (&self.plan.groups, &self.plan.columns);
         let _masks = self.memory.ticket(groups.iter().map(|group| Bits::bytes(group.rows)).sum())?;
         let masks = self.masks()?;
-        let rows: Vec<usize> = groups
-            .iter()
-            .zip(&masks)
-            .map(|(group, mask)| mask.as_ref().map_or(group.rows, Bits::count))
-            .collect();
+        let rows: Vec<usize> =
+            groups.iter().zip(&masks).map(|(group, mask)| mask.as_ref().map_or(group.rows, Bits::count)).collect();
         let mut builder = Builder::new(self.memory, rows.iter().sum(), columns.len()).map_err(|error| {
             // The number of rows that match a filter is the data's to keep.
             if self.plan.filter.is_some() { self.unfit() } else { error }
@@ -250,7 +247,13 @@ impl Reading<'_> {
         Ok(filter.rows(group.rows, &truths))
     }
 
-    fn decode(&self, group: &Group, column: usize, shelf: &Shelf, sink: &mut impl super::sink::Sink) -> Result<(), Fault> {
+    fn decode(
+        &self,
+        group: &Group,
+        column: usize,
+        shelf: &Shelf,
+        sink: &mut impl super::sink::Sink,
+    ) -> Result<(), Fault> {
         let part = &self.snapshot.parts[group.part];
         self.snapshot.chunks_read.fetch_add(1, Ordering::Relaxed);
         guarded(|| part.read((group.group, column), shelf, self.cancel, sink)).map_err(|fault| match fault {

@@ -70,8 +70,7 @@ pub(super) fn write_parquet(path: &Path, batch: &RecordBatch, properties: Writer
 /// With `rows` in each record batch.
 pub(super) fn write_arrow(path: &Path, batch: &RecordBatch, rows: usize, compression: Option<CompressionType>) {
     let options = IpcWriteOptions::default().try_with_compression(compression).unwrap();
-    let mut writer =
-        FileWriter::try_new_with_options(File::create(path).unwrap(), &batch.schema(), options).unwrap();
+    let mut writer = FileWriter::try_new_with_options(File::create(path).unwrap(), &batch.schema(), options).unwrap();
     for start in (0..batch.num_rows()).step_by(rows) {
         writer.write(&batch.slice(start, rows.min(batch.num_rows() - start))).unwrap();
     }
@@ -79,7 +78,10 @@ pub(super) fn write_arrow(path: &Path, batch: &RecordBatch, rows: usize, compres
 }
 
 pub(super) fn groups_of(rows: usize) -> WriterProperties {
-    WriterProperties::builder().set_max_row_group_row_count(Some(rows)).set_data_page_row_count_limit(rows / 3 + 1).build()
+    WriterProperties::builder()
+        .set_max_row_group_row_count(Some(rows))
+        .set_data_page_row_count_limit(rows / 3 + 1)
+        .build()
 }
 
 pub(super) fn dataset(path: &Path) -> Dataset {

@@ -15,8 +15,8 @@ use crate::{
 /// Terms of which a series' centre is the median, at most.
 const SAMPLE_MAX: usize = 1025;
 
-/// Terms that are looked at side by side.
-const LANES: usize = 8;
+/// Terms that are looked at side by side; loops over fewer than 32 are not vectorised, but unrolled.
+const LANES: usize = 32;
 
 /// More than rounding ever takes from a quotient of sums, so that five equal terms count as five.
 const ROUNDING: f64 = 1.0 + 1e-9;
@@ -96,19 +96,28 @@ fn sampled_centre(parts: &[Matrix], column: usize, term: Term) -> f64 {
 
 /// The magnitudes of terms, scaled by a power of two so that neither sums nor squares overflow or vanish.
 #[derive(Clone, Copy)]
-struct Magnitudes {
-    nonzero: f64,
-    not_finite: f64,
-    /// Sums are of |t| · 2^-exponent; the largest is about 1.
-    exponent: i32,
+pub struct Magnitudes {
+    /// Terms that are not 0.
+    pub nonzero: f64,
+    /// Terms that are NaN or infinite.
+    pub not_finite: f64,
+    /// Sums are of |t| · 2^-exponent; the largest finite one is about 1.
+    pub exponent: i32,
     sum: f64,
     squares: f64,
 }
 
 impl Magnitudes {
-    const EMPTY: Self = Self { nonzero: 0.0, not_finite: 0.0, exponent: i32::MIN / 2, sum: 0.0, squares: 0.0 };
+    /// Of no terms.
+    pub const EMPTY: Self = Self { nonzero: 0.0, not_finite: 0.0, exponent: i32::MIN / 2, sum: 0.0, squares: 0.0 };
 
-    fn merge(a: Self, b: Self) -> Self {
+    /// Of cells as they are.
+    pub fn of(cells: &[f64]) -> Self {
+        scan(cells, 0.0, |x| x).terms
+    }
+
+    /// Of the terms of both.
+    pub fn merge(a: Self, b: Self) -> Self {
         let exponent = a.exponent.max(b.exponent);
         let (by_a, by_b) = (power_of_two(a.exponent - exponent), power_of_two(b.exponent - exponent));
         Self {
@@ -132,6 +141,9 @@ impl Magnitudes {
     }
 }
 
+/// That of the least normal number.
+pub const LEAST_EXPONENT: i32 = -1022;
+
 /// 2 to a power of at least -1074; 0 below.
 pub fn power_of_two(exponent: i32) -> f64 {
     // 2^-1022 and below are subnormal.
@@ -145,8 +157,8 @@ pub fn power_of_two(exponent: i32) -> f64 {
 }
 
 /// The exponent of a finite number that is not negative; of zero and subnormal numbers that of the least normal one.
-pub fn exponent_of(x: f64) -> i32 {
-    ((x.to_bits() >> 52) as i32 - 1023).max(-1022)
+fn exponent_of(x: f64) -> i32 {
+    ((x.to_bits() >> 52) as i32 - 1023).max(LEAST_EXPONENT)
 }
 
 /// The magnitudes of terms, and of terms less their centre.
@@ -217,25 +229,17 @@ impl<F: Fn(f64) -> f64> simd::Body for Count<'_, F> {
         let mut largest = [[0.0; LANES]; 2];
         let mut nonzero = [[0.0; LANES]; 2];
         let mut not_finite = [[0.0; LANES]; 2];
-        let mut look = |lane: usize, x: f64| {
-            let t = (self.term)(x);
-            for (i, t) in [t, t - self.centre].into_iter().enumerate() {
-                let magnitude = t.abs();
-                let finite = magnitude < f64::INFINITY;
-                let better = finite & (magnitude > largest[i][lane]);
-                largest[i][lane] = if better { magnitude } else { largest[i][lane] };
-                nonzero[i][lane] += if t == 0.0 { 0.0 } else { 1.0 };
-                not_finite[i][lane] += if finite { 0.0 } else { 1.0 };
-            }
-        };
         let (chunks, rest) = self.cells.as_chunks::<LANES>();
-        for chunk in chunks {
-            for (lane, x) in chunk.iter().enumerate() {
-                look(lane, *x);
+        // The rest is filled up with terms that are not looked at.
+        let mut last = [0.0; LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        let chunks = chunks.iter().map(|chunk| (chunk, LANES)).chain([(&last, rest.len())]);
+        for (chunk, count) in chunks {
+            for lane in 0..count {
+                let t = (self.term)(chunk[lane]);
+                look(t, &mut largest[0][lane], &mut nonzero[0][lane], &mut not_finite[0][lane]);
+                look(t - self.centre, &mut largest[1][lane], &mut nonzero[1][lane], &mut not_finite[1][lane]);
             }
-        }
-        for (lane, x) in rest.iter().enumerate() {
-            look(lane, *x);
         }
         Counts {
             largest: largest.map(|lanes| lanes.into_iter().fold(0.0, f64::max)),
@@ -243,6 +247,15 @@ impl<F: Fn(f64) -> f64> simd::Body for Count<'_, F> {
             not_finite: not_finite.map(|lanes| lanes.iter().sum()),
         }
     }
+}
+
+#[inline(always)]
+fn look(t: f64, largest: &mut f64, nonzero: &mut f64, not_finite: &mut f64) {
+    let magnitude = t.abs();
+    let finite = magnitude < f64::INFINITY;
+    *largest = if finite & (magnitude > *largest) { magnitude } else { *largest };
+    *nonzero += if magnitude == 0.0 { 0.0 } else { 1.0 };
+    *not_finite += if finite { 0.0 } else { 1.0 };
 }
 
 /// Of terms, and of terms less their centre.
@@ -265,24 +278,24 @@ impl<F: Fn(f64) -> f64> simd::Body for Sum<'_, F> {
     #[inline(always)]
     fn run(self) -> Sums {
         let (mut sum, mut squares) = ([[0.0; LANES]; 2], [[0.0; LANES]; 2]);
-        let mut add = |lane: usize, x: f64| {
-            let t = (self.term)(x);
-            for (i, t) in [t, t - self.centre].into_iter().enumerate() {
-                let magnitude = t.abs() * self.scales[i];
-                let magnitude = if magnitude < f64::INFINITY { magnitude } else { 0.0 };
-                sum[i][lane] += magnitude;
-                squares[i][lane] += magnitude * magnitude;
-            }
-        };
         let (chunks, rest) = self.cells.as_chunks::<LANES>();
-        for chunk in chunks {
-            for (lane, x) in chunk.iter().enumerate() {
-                add(lane, *x);
+        let mut last = [0.0; LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        let chunks = chunks.iter().map(|chunk| (chunk, LANES)).chain([(&last, rest.len())]);
+        for (chunk, count) in chunks {
+            for lane in 0..count {
+                let t = (self.term)(chunk[lane]);
+                add(t * self.scales[0], &mut sum[0][lane], &mut squares[0][lane]);
+                add((t - self.centre) * self.scales[1], &mut sum[1][lane], &mut squares[1][lane]);
             }
-        }
-        for (lane, x) in rest.iter().enumerate() {
-            add(lane, *x);
         }
         Sums { sum: sum.map(|lanes| lanes.iter().sum()), squares: squares.map(|lanes| lanes.iter().sum()) }
     }
+}
+
+#[inline(always)]
+fn add(t: f64, sum: &mut f64, squares: &mut f64) {
+    let magnitude = if t.abs() < f64::INFINITY { t.abs() } else { 0.0 };
+    *sum += magnitude;
+    *squares += magnitude * magnitude;
 }

@@ -7,8 +7,8 @@ use super::{
     total::{Plain, Rows, Sum, row_sums, sum},
 };
 
-/// Deviations that are summed side by side.
-const LANES: usize = 16;
+/// Deviations that are summed side by side; fewer than 32 are not vectorised, but unrolled.
+const LANES: usize = 32;
 
 /// Count, sum and sum of squared deviations from the mean.
 #[derive(Clone, Copy, Debug)]

@@ -49,7 +49,7 @@ pub struct Block<'a> {
 
 impl<'a> Block<'a> {
     /// The cells of each column.
-    pub fn columns(&self) -> impl Iterator<Item = &'a [f64]> {
+    pub fn columns(&self) -> impl ExactSizeIterator<Item = &'a [f64]> {
         let rows = self.rows.clone();
         self.tile.data().chunks_exact(self.tile.rows()).map(move |column| &column[rows.clone()])
     }

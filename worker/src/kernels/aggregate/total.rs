@@ -8,8 +8,8 @@ use super::{
     reduction::{BLOCK_ROWS, Block, Reduction},
 };
 
-/// Sums that run side by side.
-const LANES: usize = 16;
+/// Sums that run side by side; fewer than 32 are not vectorised, but unrolled.
+const LANES: usize = 32;
 
 /// What is summed of a cell.
 pub trait Term {
@@ -115,7 +115,9 @@ impl<T: Term> simd::Body for Lane<'_, T> {
     }
 }
 
-/// A sum for each of some rows, of terms that are added column by column.
+/// A sum for each of some rows, of terms that are added column by column. Aligned, because a store that crosses cache
+/// lines costs several that do not.
+#[repr(align(64))]
 pub struct Rows {
     pub high: [f64; BLOCK_ROWS],
     pub low: [f64; BLOCK_ROWS],
@@ -124,29 +126,41 @@ pub struct Rows {
 /// The sum of the terms of each row of a block.
 pub fn row_sums<T: Term>(block: &Block<'_>) -> Rows {
     let mut sums = Rows { high: [0.0; BLOCK_ROWS], low: [0.0; BLOCK_ROWS] };
-    for cells in block.columns() {
-        simd::run(AddColumn::<T> { sums: &mut sums, cells, term: PhantomData });
+    let (high, low) = (&mut sums.high[..block.height()], &mut sums.low[..block.height()]);
+    let mut columns = block.columns();
+    while let Some(first) = columns.next() {
+        // Four at a time: the sums are loaded and stored once for all.
+        let more = (columns.len() >= 3).then(|| (columns.next(), columns.next(), columns.next()));
+        match more {
+            Some((Some(second), Some(third), Some(fourth))) => {
+                simd::run(AddColumns::<T, 4> { high, low, cells: [first, second, third, fourth], term: PhantomData });
+            }
+            _fewer => simd::run(AddColumns::<T, 1> { high, low, cells: [first], term: PhantomData }),
+        }
     }
     sums
 }
 
-struct AddColumn<'a, T> {
-    sums: &'a mut Rows,
-    cells: &'a [f64],
+struct AddColumns<'a, T, const N: usize> {
+    high: &'a mut [f64],
+    low: &'a mut [f64],
+    cells: [&'a [f64]; N],
     term: PhantomData<T>,
 }
 
-impl<T: Term> simd::Body for AddColumn<'_, T> {
+impl<T: Term, const N: usize> simd::Body for AddColumns<'_, T, N> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        for ((high, low), cell) in self.sums.high.iter_mut().zip(&mut self.sums.low).zip(self.cells) {
-            let x = T::of(*cell);
-            let next = *high + x;
-            let part = next - *high;
-            *low += (*high - (next - part)) + (x - part);
-            *high = next;
+        let cells = self.cells.map(|cells| &cells[..self.high.len()]);
+        let low = &mut self.low[..self.high.len()];
+        for (i, high) in self.high.iter_mut().enumerate() {
+            let mut sum = Sum { high: *high, low: low[i] };
+            for cells in cells {
+                sum.add(T::of(cells[i]));
+            }
+            (*high, low[i]) = (sum.high, sum.low);
         }
     }
 }

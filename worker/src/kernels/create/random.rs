@@ -6,7 +6,7 @@ use fondaco_proto::{
     op::{Distribution, Rand},
 };
 
-use super::super::{Context, simd, view::units};
+use super::super::{Context, elementwise::math::ln, simd, view::units};
 use crate::matrix::{Builder, Matrix};
 
 /// Cells drawn at a time.
@@ -30,27 +30,36 @@ pub fn rand(rand: &Rand, cx: &Context<'_>) -> Result<Matrix> {
 
 /// At most `BATCH` cells of a column, from `row` on.
 fn fill_batch(rand: &Rand, row: u64, column: u64, out: &mut [f64]) {
-    let mut draws = [[0.0; BATCH]; 2];
+    let mut draws = Draws { words: [[0; BATCH]; 4], values: [0.0; BATCH], kept: [0.0; BATCH] };
     simd::run(Uniforms { seed: rand.seed, row, column, draws: &mut draws });
-    let [values, kept] = &draws;
     match rand.distribution {
-        Distribution::Uniform { low, high } => simd::map(out, values, |u| uniform(u, low, high)),
-        Distribution::Normal { mean, std } => simd::map(out, values, |u| mean + std * normal(u)),
-        Distribution::Bernoulli { p } => simd::map(out, values, |u| if u < p { 1.0 } else { 0.0 }),
+        Distribution::Uniform { low, high } => simd::map(out, &draws.values, |u| uniform(u, low, high)),
+        Distribution::Normal { mean, std } => simd::run(Normals { out, uniforms: &draws.values, mean, std }),
+        Distribution::Bernoulli { p } => simd::map(out, &draws.values, |u| if u < p { 1.0 } else { 0.0 }),
     }
     if rand.density < 1.0 {
-        for (out, kept) in out.iter_mut().zip(kept) {
+        for (out, kept) in out.iter_mut().zip(&draws.kept) {
             *out = if *kept < rand.density { *out } else { 0.0 };
         }
     }
 }
 
-/// Two uniform numbers in [0, 1), multiples of 2^-53, for each of `BATCH` rows.
+/// What is drawn for each row of a batch.
+#[repr(align(64))]
+struct Draws {
+    /// The counters, then the words that Philox makes of them; 32 bits each.
+    words: [[u64; BATCH]; 4],
+    /// Uniform in [0, 1), multiples of 2^-53.
+    values: [f64; BATCH],
+    /// The same, another.
+    kept: [f64; BATCH],
+}
+
 struct Uniforms<'a> {
     seed: u64,
     row: u64,
     column: u64,
-    draws: &'a mut [[f64; BATCH]; 2],
+    draws: &'a mut Draws,
 }
 
 impl simd::Body for Uniforms<'_> {
@@ -58,31 +67,42 @@ impl simd::Body for Uniforms<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let [first, second] = self.draws;
-        for (i, (first, second)) in first.iter_mut().zip(second).enumerate() {
-            let [a, b] = philox(self.seed, self.row.wrapping_add(i as u64), self.column);
-            (*first, *second) = (unit_interval(a), unit_interval(b));
+        let Draws { words, values, kept } = self.draws;
+        for i in 0..BATCH {
+            let row = self.row.wrapping_add(i as u64);
+            (words[0][i], words[1][i]) = (row & LOW, row >> 32);
+            (words[2][i], words[3][i]) = (self.column & LOW, self.column >> 32);
+        }
+        philox(self.seed, words);
+        for i in 0..BATCH {
+            values[i] = unit_interval(words[0][i] | words[1][i] << 32);
+            kept[i] = unit_interval(words[2][i] | words[3][i] << 32);
         }
     }
 }
 
+/// The high 53 bits as a fraction.
 #[inline(always)]
 fn unit_interval(word: u64) -> f64 {
     (word >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
 }
 
-/// Philox4x32-10: two words from a key and a counter.
+/// The low half of a word.
+const LOW: u64 = 0xffff_ffff;
+
+/// Philox4x32-10 of each column of counters, in place; round by round, so that it is vectorised.
 #[inline(always)]
-fn philox(key: u64, low: u64, high: u64) -> [u64; 2] {
-    const LOW: u64 = 0xffff_ffff;
+fn philox<const N: usize>(key: u64, words: &mut [[u64; N]; 4]) {
     let (mut k0, mut k1) = (key & LOW, key >> 32);
-    let [mut c0, mut c1, mut c2, mut c3] = [low & LOW, low >> 32, high & LOW, high >> 32];
+    let [c0, c1, c2, c3] = words;
     for _round in 0..10 {
-        let (p0, p1) = (0xd251_1f53 * c0, 0xcd9e_8d57 * c2);
-        [c0, c1, c2, c3] = [(p1 >> 32) ^ c1 ^ k0, p1 & LOW, (p0 >> 32) ^ c3 ^ k1, p0 & LOW];
+        for i in 0..N {
+            let (p0, p1) = (0xd251_1f53 * (c0[i] & LOW), 0xcd9e_8d57 * (c2[i] & LOW));
+            (c0[i], c1[i]) = ((p1 >> 32) ^ c1[i] ^ k0, p1 & LOW);
+            (c2[i], c3[i]) = ((p0 >> 32) ^ c3[i] ^ k1, p0 & LOW);
+        }
         (k0, k1) = ((k0 + 0x9e37_79b9) & LOW, (k1 + 0xbb67_ae85) & LOW);
     }
-    [c0 | c1 << 32, c2 | c3 << 32]
 }
 
 /// `u` of [0, 1) to [low, high).
@@ -93,7 +113,27 @@ fn uniform(u: f64, low: f64, high: f64) -> f64 {
     if value >= high && low < high { high.next_down() } else { value }
 }
 
+/// Normal numbers from uniform ones.
+struct Normals<'a> {
+    out: &'a mut [f64],
+    uniforms: &'a [f64],
+    mean: f64,
+    std: f64,
+}
+
+impl simd::Body for Normals<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (out, u) in self.out.iter_mut().zip(self.uniforms) {
+            *out = self.mean + self.std * normal(*u);
+        }
+    }
+}
+
 /// The standard normal quantile of `u + 2^-54`: Wichura's AS 241 (PPND16), relative accuracy 1e-16.
+#[inline(always)]
 fn normal(u: f64) -> f64 {
     const A: [f64; 8] = [
         3.387_132_872_796_366_5,
@@ -116,17 +156,19 @@ fn normal(u: f64) -> f64 {
         5_226.495_278_852_545,
     ];
     // The centre of the interval that u stands for: never 0, and as near to 1 as 2^-54.
-    let q = (u - 0.5) + f64::EPSILON / 4.0;
-    if q.abs() <= 0.425 {
-        let r = 0.180_625 - q * q;
-        return q * polynomial(&A, r) / polynomial(&B, r);
-    }
-    let tail = if q < 0.0 { u + f64::EPSILON / 4.0 } else { (1.0 - u) - f64::EPSILON / 4.0 };
-    normal_tail(tail.max(f64::EPSILON / 4.0)).copysign(q)
+    let q = (u - 0.5) + HALF_STEP;
+    let r = 0.180_625 - q * q;
+    let centre = q * polynomial(&A, r) / polynomial(&B, r);
+    let tail = if q < 0.0 { u + HALF_STEP } else { (1.0 - u) - HALF_STEP };
+    let side = normal_tail(tail).copysign(q);
+    if q.abs() <= 0.425 { centre } else { side }
 }
 
+/// Half the distance of uniform numbers.
+const HALF_STEP: f64 = f64::EPSILON / 4.0;
+
 /// The magnitude of the quantile in a tail of this probability, below 0.075.
-#[cold]
+#[inline(always)]
 fn normal_tail(tail: f64) -> f64 {
     const C: [f64; 8] = [
         1.423_437_110_749_683_5,
@@ -168,19 +210,18 @@ fn normal_tail(tail: f64) -> f64 {
         1.421_511_758_316_446e-7,
         2.044_263_103_389_939_8e-15,
     ];
-    let r = (-tail.ln()).sqrt();
-    if r <= 5.0 {
-        let r = r - 1.6;
-        polynomial(&C, r) / polynomial(&D, r)
-    } else {
-        let r = r - 5.0;
-        polynomial(&E, r) / polynomial(&F, r)
-    }
+    let r = (-ln(tail)).sqrt();
+    let (near, far) = (r - 1.6, r - 5.0);
+    // Both are computed for all, and one is taken.
+    let near = polynomial(&C, near) / polynomial(&D, near);
+    let far = polynomial(&E, far) / polynomial(&F, far);
+    if r <= 5.0 { near } else { far }
 }
 
 /// Σ cᵢ rⁱ by Horner's rule.
-fn polynomial(coefficients: &[f64; 8], r: f64) -> f64 {
-    coefficients.iter().rev().fold(0.0, |sum, c| sum * r + c)
+#[inline(always)]
+fn polynomial([c0, c1, c2, c3, c4, c5, c6, c7]: &[f64; 8], r: f64) -> f64 {
+    ((((((c7 * r + c6) * r + c5) * r + c4) * r + c3) * r + c2) * r + c1) * r + c0
 }
 
 #[cfg(test)]

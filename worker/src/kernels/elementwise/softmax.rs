@@ -5,6 +5,7 @@ use fondaco_proto::Result;
 use super::{
     super::{Context, simd, untransposed},
     binary::maximum,
+    math,
 };
 use crate::matrix::{Builder, Matrix, Tile, TileMut};
 
@@ -40,13 +41,13 @@ fn block(from: &Tile, to: &mut TileMut<'_>, first: usize, rows: usize, logarithm
     let stride = to.rows;
     for (cells, out) in columns().zip(to.data.chunks_exact_mut(stride)) {
         let out = &mut out[first..first + rows];
-        simd::map2(out, cells, top, |x, top| (x - top).exp());
+        simd::map2(out, cells, top, |x, top| math::exp(x - top));
         for (total, e) in total.iter_mut().zip(&*out) {
             *total += *e;
         }
     }
     if logarithm {
-        simd::map(scratch, total, f64::ln);
+        simd::map(scratch, total, math::ln);
     }
     for (cells, out) in columns().zip(to.data.chunks_exact_mut(stride)) {
         let out = &mut out[first..first + rows];

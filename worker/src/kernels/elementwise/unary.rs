@@ -2,7 +2,7 @@
 
 use fondaco_proto::op::Unary;
 
-use super::{super::simd, Lane};
+use super::{super::simd, Lane, math};
 
 /// A function over a lane.
 pub type Kernel = fn(Lane<'_>, &mut [f64]);
@@ -27,8 +27,8 @@ pub fn kernel(function: Unary) -> Kernel {
         Unary::Abs => |x, out| lanes(x, out, f64::abs),
         Unary::Sign => |x, out| lanes(x, out, sign),
         Unary::Sqrt => |x, out| lanes(x, out, f64::sqrt),
-        Unary::Exp => |x, out| lanes(x, out, f64::exp),
-        Unary::Log => |x, out| lanes(x, out, f64::ln),
+        Unary::Exp => |x, out| lanes(x, out, math::exp),
+        Unary::Log => |x, out| lanes(x, out, math::ln),
         Unary::Log1p => |x, out| lanes(x, out, f64::ln_1p),
         Unary::Expm1 => |x, out| lanes(x, out, f64::exp_m1),
         Unary::Sin => |x, out| lanes(x, out, f64::sin),
@@ -60,6 +60,6 @@ fn sign(x: f64) -> f64 {
 /// `1 / (1 + exp(-x))`, without overflow and with full accuracy at both ends.
 #[inline(always)]
 fn sigmoid(x: f64) -> f64 {
-    let e = (-x.abs()).exp();
+    let e = math::exp(-x.abs());
     (if x < 0.0 { e } else { 1.0 }) / (1.0 + e)
 }

@@ -70,7 +70,8 @@ fn flip(path: &Path, seed: u64) {
 #[test]
 fn flipped_bits_in_parquet() {
     let folder = Folder::new();
-    let properties = || WriterProperties::builder().set_max_row_group_row_count(Some(1_100)).set_data_page_row_count_limit(400);
+    let properties =
+        || WriterProperties::builder().set_max_row_group_row_count(Some(1_100)).set_data_page_row_count_limit(400);
     let variants = [
         properties().set_compression(Compression::ZSTD(Default::default())),
         properties().set_compression(Compression::LZ4_RAW).set_writer_version(WriterVersion::PARQUET_2_0),
@@ -95,7 +96,9 @@ fn flipped_bits_in_parquet() {
 #[test]
 fn flipped_bits_in_arrow() {
     let folder = Folder::new();
-    for (seed, compression) in [None, Some(CompressionType::LZ4_FRAME), Some(CompressionType::ZSTD)].into_iter().enumerate() {
+    for (seed, compression) in
+        [None, Some(CompressionType::LZ4_FRAME), Some(CompressionType::ZSTD)].into_iter().enumerate()
+    {
         let path = folder.file("a.arrow");
         write_arrow(&path, &table(), 1_100, compression);
         flip(&path, seed as u64);

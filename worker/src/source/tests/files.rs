@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, sync::Arc};
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, Int32Array};
+use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array};
 use fondaco_proto::ErrorCode;
 
 use super::*;
@@ -61,7 +61,10 @@ fn what_cannot_be_read_says_so_without_a_path() {
     let message = |path: &Path| {
         let error = dataset(path).snapshot().unwrap_err();
         assert_eq!(error.code(), ErrorCode::Data);
-        assert!(!error.message().contains("fondaco-source") && error.message().ends_with("; tell its owner"), "{error}");
+        assert!(
+            !error.message().contains("fondaco-source") && error.message().ends_with("; tell its owner"),
+            "{error}"
+        );
         error.message().to_owned()
     };
     assert!(message(&folder.file("nowhere")).contains("a file is missing"));

@@ -164,8 +164,11 @@ fn statistics_spare_row_groups() {
     let values = (0..1_000).map(f64::from);
     let integers = Int64Array::from_iter_values(0..1_000);
     let texts = StringArray::from_iter_values((0..1_000).map(|row| format!("{row:04}")));
-    let columns: Vec<(&str, ArrayRef)> =
-        vec![("f", Arc::new(Float64Array::from_iter_values(values))), ("i", Arc::new(integers)), ("t", Arc::new(texts))];
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("f", Arc::new(Float64Array::from_iter_values(values))),
+        ("i", Arc::new(integers)),
+        ("t", Arc::new(texts)),
+    ];
     write_parquet(&path, &batch(columns), groups_of(100));
     let snapshot = dataset(&path).snapshot().unwrap();
     let chunks = |filter: Filter| {

@@ -7,8 +7,7 @@ use arrow::{
         Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Date64Array, Decimal128Array, DictionaryArray,
         DurationSecondArray, Float16Array, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array,
         LargeStringArray, ListArray, NullArray, RecordBatch, StringArray, StringViewArray, StructArray,
-        Time32MillisecondArray, TimestampMicrosecondArray, UInt8Array, UInt16Array, UInt32Array,
-        UInt64Array,
+        Time32MillisecondArray, TimestampMicrosecondArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
     },
     datatypes::{ArrowPrimitiveType, DataType, Field, Float16Type, Int8Type, Int32Type},
     ipc::CompressionType,
@@ -48,10 +47,14 @@ fn numeric() -> Vec<(&'static str, ArrayRef, Expected)> {
         ("int8", Arc::new(Int8Array::from(column(|row| (row % 256) as u8 as i8))), |row| f64::from(row as u8 as i8)),
         ("int16", Arc::new(Int16Array::from(column(|row| row as i16 - 4_000))), |row| row as f64 - 4_000.0),
         ("int32", Arc::new(Int32Array::from(column(|row| -(row as i32)))), |row| -(row as f64)),
-        ("int64", Arc::new(Int64Array::from(column(|row| row as i64 - (1 << 53)))), |row| (row as f64) - 2_f64.powi(53)),
+        ("int64", Arc::new(Int64Array::from(column(|row| row as i64 - (1 << 53)))), |row| {
+            (row as f64) - 2_f64.powi(53)
+        }),
         ("uint8", Arc::new(UInt8Array::from(column(|row| row as u8))), |row| f64::from(row as u8)),
         ("uint16", Arc::new(UInt16Array::from(column(|row| row as u16 + 50_000))), |row| row as f64 + 50_000.0),
-        ("uint32", Arc::new(UInt32Array::from(column(|row| u32::MAX - row as u32))), |row| 4_294_967_295.0 - row as f64),
+        ("uint32", Arc::new(UInt32Array::from(column(|row| u32::MAX - row as u32))), |row| {
+            4_294_967_295.0 - row as f64
+        }),
         ("uint64", Arc::new(UInt64Array::from(column(|row| (row as u64) << 50))), |row| row as f64 * 2_f64.powi(50)),
         ("float16", Arc::new(Float16Array::from(column(half))), |row| (row % 100) as f64 / 4.0),
         ("float32", Arc::new(Float32Array::from(column(|row| row as f32 / 8.0))), |row| row as f64 / 8.0),
@@ -189,7 +192,8 @@ fn the_schema_names_types_and_what_cannot_be_a_number() {
             _ => write_arrow(&path, &batch, 2, None),
         }
         let snapshot = dataset(&path).snapshot().unwrap();
-        let schema: Vec<_> = snapshot.schema().iter().map(|column| (column.type_name.as_str(), column.numeric)).collect();
+        let schema: Vec<_> =
+            snapshot.schema().iter().map(|column| (column.type_name.as_str(), column.numeric)).collect();
         let expected = [
             ("int16", true),
             ("text", false),
@@ -217,7 +221,10 @@ fn an_integer_that_would_lose_digits_is_an_error_without_its_value() {
     let beyond = (1_i64 << 53) + 1;
     let batch = batch(vec![
         ("id", Arc::new(Int64Array::from(vec![1, beyond, 3]))),
-        ("sum", Arc::new(Decimal128Array::from(vec![1, i128::from(beyond), 3]).with_precision_and_scale(30, 0).unwrap())),
+        (
+            "sum",
+            Arc::new(Decimal128Array::from(vec![1, i128::from(beyond), 3]).with_precision_and_scale(30, 0).unwrap()),
+        ),
         ("when", Arc::new(DurationSecondArray::from(vec![1, 2, beyond]))),
     ]);
     for name in ["a.parquet", "a.arrow"] {
@@ -237,8 +244,9 @@ fn an_integer_that_would_lose_digits_is_an_error_without_its_value() {
 #[test]
 fn every_kind_of_text_can_be_filtered() {
     let folder = Folder::new();
-    let texts: Vec<Option<String>> =
-        (0..3_000).map(|row| (row % 7 != 0).then(|| format!("{}-{}", "long enough".repeat(row % 3), row % 11))).collect();
+    let texts: Vec<Option<String>> = (0..3_000)
+        .map(|row| (row % 7 != 0).then(|| format!("{}-{}", "long enough".repeat(row % 3), row % 11)))
+        .collect();
     let of = |array: ArrayRef| array;
     let dictionary: DictionaryArray<Int32Type> = texts.iter().map(|text| text.as_deref()).collect();
     let batch = batch(vec![
@@ -249,8 +257,10 @@ fn every_kind_of_text_can_be_filtered() {
         ("dictionary", of(Arc::new(dictionary))),
     ]);
     let literal = "long enough-4";
-    let expected: Vec<f64> =
-        (0..3_000).filter(|row| texts[*row].as_deref().is_some_and(|text| text >= literal)).map(|row| row as f64).collect();
+    let expected: Vec<f64> = (0..3_000)
+        .filter(|row| texts[*row].as_deref().is_some_and(|text| text >= literal))
+        .map(|row| row as f64)
+        .collect();
     assert!(expected.len() > 100);
     let check = |path: &Path| {
         for column in ["utf8", "large", "view", "dictionary"] {
