@@ -2,7 +2,7 @@
 
 use fondaco_proto::op::{AggregateFunction, Axis, BinaryFunction, Ternary, Unary};
 
-use super::{Attempt, refused_unless_public};
+use super::{Attempt, column, refused_unless_public};
 use crate::harness::{Program, op};
 
 /// The last column, in which row 3 is far above the others.
@@ -90,6 +90,36 @@ async fn one_row_between_two_constants() {
             let steep = p.apply(op::with(BinaryFunction::Multiply, 1e6), &[centred]);
             let step = p.apply(op::unary(Unary::Tanh), &[steep]);
             p.apply(op::sum(), &[step])
+        }),
+    ];
+    refused_unless_public(attempts).await;
+}
+
+/// Numbers that the tenant sent hide nobody from it, however many and however different they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_row_among_the_tenants_own_numbers() {
+    let attempts: &[Attempt] = &[
+        ("the larger of x and numbers above all but one row", |p, d| {
+            let (x, u) = (outlier(p, d), p.put(&column(|row| 2.0 + row as f64 / 100.0)));
+            let larger = p.apply(op::binary(BinaryFunction::Maximum), &[x, u]);
+            p.apply(op::sum(), &[larger])
+        }),
+        ("numbers in the place of all who are below a bound", |p, d| {
+            let (x, u) = (outlier(p, d), p.put(&column(|row| 2.0 + row as f64 / 100.0)));
+            let above = p.apply(op::with(BinaryFunction::Greater, 0.0), &[x]);
+            let some = p.apply(op::ternary(Ternary::Where), &[above, x, u]);
+            let raised = p.apply(op::with(BinaryFunction::Maximum, 1.9), &[some]);
+            p.apply(op::sum(), &[raised])
+        }),
+        ("raised, moved by numbers, and capped", |p, d| {
+            let x = p.apply(op::read_columns(d, &["c0"]), &[]);
+            let raised = p.apply(op::with(BinaryFunction::Maximum, (sorted()[9] + sorted()[10]) / 2.0), &[x]);
+            // Who was raised is known by now (a mask of ten rows is released): these go far down, all others stay.
+            let cells = super::data().column(0).to_vec();
+            let u = p.put(&column(|row| if cells[row] < sorted()[10] { -9.0 - row as f64 / 7.0 } else { 0.0 }));
+            let moved = p.apply(op::add(), &[raised, u]);
+            let capped = p.apply(op::with(BinaryFunction::Minimum, (sorted()[10] + sorted()[11]) / 2.0), &[moved]);
+            p.apply(op::sum(), &[capped])
         }),
     ];
     refused_unless_public(attempts).await;

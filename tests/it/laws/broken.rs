@@ -40,7 +40,7 @@ async fn handles_repeat_the_error_and_others_stay_usable() {
     assert_eq!(wide.gram().expect_err("it was never bound"), error);
     assert_eq!(of_it.fetch().expect_err("it was never bound"), error);
     assert_eq!(wide.persist().await.expect_err("it was never bound"), error);
-    assert_eq!(x.add(&wide.slice(.., 0..2).unwrap_or(wide.clone())).expect_err("one was never bound"), error);
+    assert_eq!(x.add(&wide).expect_err("one was never bound"), error);
 
     let sum = x.sum(Axis::Columns).expect("a row cut").await.expect("x is as it was");
     assert_eq!(sum, array.sum_axis(ndarray::Axis(0)).insert_axis(ndarray::Axis(0)));

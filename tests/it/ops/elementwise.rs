@@ -292,7 +292,7 @@ async fn what_is_elsewhere_is_named() {
     let columns = place(fed, &array, &Layout::columns([("a", 2), ("b", 1)], 6).expect("there are parts"));
     let message = refused(x.add(&columns));
     assert!(message.contains("both need the same cut"), "{message}");
-    let one = fed.put_whole("a", &array.slice(ndarray::s![0..1, ..]).to_owned()).expect("a site");
+    let one = fed.put_whole("a", array.slice(ndarray::s![0..1, ..]).to_owned()).expect("a site");
     let message = refused(x.add(&one));
     assert!(message.contains("would have to move to other sites"), "{message}");
     let message = refused(x.add(Array2::zeros((5, 3))));

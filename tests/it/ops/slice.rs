@@ -83,7 +83,7 @@ async fn slices_of_slices() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_refused() {
     let trio = Trio::start().await;
-    let fed: FedMatrix = trio.fed.put_whole("a", &Array2::zeros((4, 3))).expect("a site");
+    let fed: FedMatrix = trio.fed.put_whole("a", Array2::zeros((4, 3))).expect("a site");
     let refused = |result: fondaco::Result<FedMatrix>| result.expect_err("it goes beyond").to_string();
     assert!(refused(fed.slice(0..5, ..)).contains("goes beyond (4, 3)"));
     assert!(refused(fed.slice(.., 3..=3)).contains("goes beyond (4, 3)"));

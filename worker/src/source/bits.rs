@@ -24,7 +24,7 @@ impl Bits {
 
     pub(super) fn ones(rows: usize) -> Self {
         let mut bits = Self { words: vec![u64::MAX; rows.div_ceil(WORD)], rows };
-        if let Some(last) = bits.words.last_mut().filter(|_| rows % WORD != 0) {
+        if let Some(last) = bits.words.last_mut().filter(|_| !rows.is_multiple_of(WORD)) {
             *last = (1 << (rows % WORD)) - 1;
         }
         bits

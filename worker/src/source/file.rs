@@ -2,6 +2,7 @@
 
 use std::{
     fs::{File, Metadata, OpenOptions},
+    io::{self, ErrorKind},
     os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::Path,
 };
@@ -40,6 +41,14 @@ impl Stat {
     }
 }
 
+/// A path leads nowhere, or may not be followed.
+pub(super) fn cannot_open(error: io::Error) -> Fault {
+    match error.kind() {
+        ErrorKind::NotFound => Fault::of("a file is missing", error.to_string()),
+        _ => Fault::of("a file cannot be opened", error.to_string()),
+    }
+}
+
 /// A file that stays open, so that what happens to its name does not disturb whoever reads it.
 pub(super) struct Descriptor {
     file: File,
@@ -48,13 +57,9 @@ pub(super) struct Descriptor {
 
 impl Descriptor {
     pub(super) fn open(path: &Path) -> Result<Self, Fault> {
-        let cannot = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::NotFound => Fault::of("a file is missing", error.to_string()),
-            _ => Fault::of("a file cannot be opened", error.to_string()),
-        };
         // Were the path a pipe, opening it would wait for a writer.
-        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(cannot)?;
-        let metadata = file.metadata().map_err(cannot)?;
+        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(cannot_open)?;
+        let metadata = file.metadata().map_err(cannot_open)?;
         if !metadata.is_file() {
             return Err(Fault::of("a file cannot be opened", "not a regular file"));
         }
@@ -82,7 +87,10 @@ impl Descriptor {
     /// Fills `out` from there on.
     pub(super) fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), Fault> {
         self.check(offset, out.len() as u64)?;
-        Ok(self.file.read_exact_at(out, offset)?)
+        self.file.read_exact_at(out, offset).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => Fault::damaged(error.to_string()),
+            _ => Fault::of("a file cannot be read", error.to_string()),
+        })
     }
 
     /// A few bytes of metadata, at most `bytes_max`.

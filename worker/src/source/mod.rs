@@ -6,8 +6,10 @@
 //! hostile until proven otherwise: sizes are checked before they are believed, scratch memory is counted, and a decoder
 //! that panics is an error of the file.
 //!
-//! `part` is one file, `parquet_file` and `arrow_file` its two formats, `sink` where decoded rows go.
+//! `part` is one file, `parquet_file` and `arrow_file` its two formats, `sink` where decoded rows go, `reading` the whole
+//! of one read.
 
+mod arrow_dictionary;
 mod arrow_file;
 mod arrow_values;
 mod bits;
@@ -21,6 +23,7 @@ mod parquet_file;
 mod part;
 mod plan;
 mod predicate;
+mod reading;
 mod schema;
 mod scratch;
 mod sink;
@@ -29,7 +32,7 @@ mod snapshot;
 mod tests;
 
 use std::{
-    fmt, fs, io,
+    fmt, fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -38,7 +41,7 @@ use fondaco_proto::Result;
 
 use self::{
     fault::{Fault, guarded},
-    file::Stat,
+    file::{Stat, cannot_open},
     part::Part,
     snapshot::told,
 };
@@ -71,14 +74,14 @@ impl Files {
 
     /// The files there are now, in the order of their rows, and their states.
     fn find(&self) -> Result<(Vec<PathBuf>, Vec<Stat>), Fault> {
-        let stat = |path: &Path| fs::metadata(path).map_err(unreachable_file);
+        let stat = |path: &Path| fs::metadata(path).map_err(cannot_open);
         let metadata = stat(&self.path)?;
         if !metadata.is_dir() {
             return Ok((vec![self.path.clone()], vec![Stat::of(&metadata)]));
         }
         let mut paths = Vec::new();
-        for entry in fs::read_dir(&self.path).map_err(unreachable_file)? {
-            let path = entry.map_err(unreachable_file)?.path();
+        for entry in fs::read_dir(&self.path).map_err(cannot_open)? {
+            let path = entry.map_err(cannot_open)?.path();
             if is_part(&path) {
                 paths.push(path);
             }
@@ -99,13 +102,6 @@ fn is_part(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
     !hidden && extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension)))
-}
-
-fn unreachable_file(error: io::Error) -> Fault {
-    match error.kind() {
-        io::ErrorKind::NotFound => Fault::of("a file is missing", error.to_string()),
-        _ => Fault::of("a file cannot be opened", error.to_string()),
-    }
 }
 
 /// A named table in the owner's files.

@@ -271,14 +271,13 @@ impl Decoder<'_> {
     }
 }
 
-/// Moves each value to the row that is its own.
+/// Moves each value to the row that is its own; rows that are not valid have any value.
 fn spread<V: Clone + Default>(values: &mut Vec<V>, valid: &[bool]) {
     let mut next = values.len();
     values.resize(valid.len(), V::default());
-    for row in (0..valid.len()).rev() {
-        if valid[row] {
-            next -= 1;
-            values.swap(row, next);
-        }
+    for (row, valid) in valid.iter().enumerate().rev() {
+        // Without a branch: which rows are null is hard to foresee. `next` is the number of values before this row.
+        next = next.saturating_sub(usize::from(*valid));
+        values[row] = values[next].clone();
     }
 }

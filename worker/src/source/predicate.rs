@@ -124,6 +124,11 @@ impl Predicate {
         &self.leaves
     }
 
+    /// At most so many bitmaps are alive when it is evaluated: two for each leaf, kept, and for each node.
+    pub(super) fn bitmaps_max(&self) -> u64 {
+        2 * (self.leaves.len() + self.root.nodes() + 1) as u64
+    }
+
     /// Each column that is tested, once.
     pub(super) fn columns(&self) -> Vec<usize> {
         let mut columns: Vec<usize> = self.leaves.iter().map(|leaf| leaf.column).collect();
@@ -145,6 +150,14 @@ impl Predicate {
 }
 
 impl Node {
+    fn nodes(&self) -> usize {
+        match self {
+            Self::Leaf(_) => 1,
+            Self::And(of) | Self::Or(of) => 1 + of.iter().map(Self::nodes).sum::<usize>(),
+            Self::Not(node) => 1 + node.nodes(),
+        }
+    }
+
     fn truth(&self, rows: usize, leaves: &[Truth]) -> Truth {
         match self {
             Self::Leaf(i) => leaves[*i].clone(),

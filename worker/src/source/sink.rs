@@ -1,6 +1,6 @@
 //! Where the decoded rows of a column go: into the cells of a matrix, or into the tests of a filter.
 
-use std::{cmp::Ordering, mem, vec};
+use std::{cmp::Ordering, mem, ops::Range, vec};
 
 use super::{
     bits::{Bits, WORD},
@@ -50,12 +50,14 @@ impl<'a> Cells<'a> {
         Ok(head)
     }
 
-    /// Writes a number for each of these rows.
-    fn write(&mut self, rows: impl ExactSizeIterator<Item = f64>) -> Result<(), Fault> {
-        let mut rows = rows;
-        while rows.len() > 0 {
-            let cells = self.take(rows.len())?;
-            cells.iter_mut().zip(&mut rows).for_each(|(cell, row)| *cell = row);
+    /// Writes so many numbers; `numbers` gives those in a range of them.
+    fn write<I: Iterator<Item = f64>>(&mut self, len: usize, numbers: impl Fn(Range<usize>) -> I) -> Result<(), Fault> {
+        let mut done = 0;
+        while done < len {
+            let cells = self.take(len - done)?;
+            let range = done..done + cells.len();
+            done = range.end;
+            cells.iter_mut().zip(numbers(range)).for_each(|(cell, number)| *cell = number);
         }
         Ok(())
     }
@@ -79,22 +81,25 @@ impl Sink for Cells<'_> {
     ) -> Result<(), Fault> {
         let first = self.row;
         self.row += values.len();
-        let is_valid = |i: usize| valid.is_none_or(|valid| valid[i]);
-        let cell = |i: usize| if is_valid(i) { number(&values[i]).double() } else { f64::NAN };
-        let lost = |i: usize| is_valid(i) && !number(&values[i]).is_exact();
-        if let Some(selection) = self.selection {
-            let selected: Vec<usize> = selection.iter(first..self.row).map(|row| row - first).collect();
-            if selected.iter().any(|i| lost(*i)) {
-                return Err(Fault::Inexact);
+        let is_exact = |value: &V| number(value).is_exact();
+        let double = |value: &V| number(value).double();
+        let cell = |(value, valid): (&V, &bool)| if *valid { double(value) } else { f64::NAN };
+        match (self.selection, valid) {
+            (None, None) if values.iter().all(is_exact) => {
+                self.write(values.len(), |range| values[range].iter().map(double))
             }
-            return self.write(selected.into_iter().map(cell));
-        }
-        if (0..values.len()).any(lost) {
-            return Err(Fault::Inexact);
-        }
-        match valid {
-            None => self.write(values.iter().map(|value| number(value).double())),
-            Some(_) => self.write((0..values.len()).map(cell)),
+            (None, Some(valid)) if values.iter().zip(valid).all(|(value, valid)| !valid || is_exact(value)) => {
+                self.write(values.len(), |range| values[range.clone()].iter().zip(&valid[range]).map(cell))
+            }
+            (None, _) => Err(Fault::Inexact),
+            (Some(selection), valid) => {
+                let selected: Vec<usize> = selection.iter(first..self.row).map(|row| row - first).collect();
+                let valid = |i: usize| valid.is_none_or(|valid| valid[i]);
+                if selected.iter().any(|i| valid(*i) && !is_exact(&values[*i])) {
+                    return Err(Fault::Inexact);
+                }
+                self.write(selected.len(), |range| selected[range].iter().map(|i| cell((&values[*i], &valid(*i)))))
+            }
         }
     }
 

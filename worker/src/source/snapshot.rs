@@ -9,25 +9,17 @@ use std::{
 };
 
 use fondaco_lineage::FileIdentity;
-use fondaco_proto::{Error, Result, op::Read};
-use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
+use fondaco_proto::{Error, ErrorCode, Result, op::Read};
 
 use super::{
-    bits::Bits,
-    fault::{Fault, guarded},
+    fault::Fault,
     file::Stat,
     part::Part,
-    plan::{Group, ReadPlan},
-    predicate::{Leaf, Predicate, Truth},
+    plan::ReadPlan,
+    reading::Reading,
     schema::{Column, Type},
-    scratch::Shelf,
-    sink::{Cells, Tests},
 };
-use crate::{
-    cancel::Cancel,
-    matrix::{Builder, Matrix},
-    memory::Memory,
-};
+use crate::{cancel::Cancel, matrix::Matrix, memory::Memory};
 
 /// The files of a dataset, open, as they were when they were found.
 pub struct Snapshot {
@@ -117,17 +109,25 @@ impl Snapshot {
             return Err(Error::internal("a plan for another snapshot"));
         }
         self.check_unchanged(plan)?;
-        let reading = Reading { snapshot: self, plan, memory, cancel, parallel };
-        let outcome = reading.matrix();
+        let (dataset, parts, chunks_read) = (&self.dataset, &self.parts, &self.chunks_read);
+        let outcome = Reading { dataset, parts, chunks_read, plan, memory, cancel, parallel }.matrix();
         #[cfg(test)]
         if let Some(hook) = self.before_last_check.lock().unwrap().take() {
             hook();
         }
-        // Whatever else went wrong: a file that changed explains it.
-        if !matches!(outcome, Err(Fault::Refused(_))) {
+        // A file that changed explains whatever is wrong with the data.
+        if !matches!(&outcome, Err(Fault::Refused(error)) if error.code() != ErrorCode::Data) {
             self.check_unchanged(plan)?;
         }
-        outcome.map_err(|fault| self.told(fault))
+        outcome.map_err(|fault| match fault {
+            // The memory's own words tell how much was asked for, hence how many rows match: that is not theirs to say.
+            Fault::Refused(error) if error.code() == ErrorCode::Limit => Error::limit(format!(
+                "what is read of dataset {} does not fit this worker's memory for values (memory_bytes_max); read \
+                 fewer columns, drop variables, or try again when others are done",
+                self.dataset
+            )),
+            fault => told(&self.dataset, fault),
+        })
     }
 
     fn check_unchanged(&self, plan: &ReadPlan) -> Result<()> {
@@ -137,11 +137,6 @@ impl Snapshot {
             return Ok(());
         }
         Err(Error::data(format!("dataset {} changed while it was read; read it again", self.dataset)))
-    }
-
-    /// What the asker is told of a fault.
-    fn told(&self, fault: Fault) -> Error {
-        told(&self.dataset, fault)
     }
 }
 
@@ -177,142 +172,4 @@ fn agree(first: &[(String, Type)], other: &[(String, Type)]) -> Result<(), Fault
         return Err(Fault::of(what, "parts of different schemas"));
     }
     Err(Fault::of("its parts have their columns in different orders", "parts of different schemas"))
-}
-
-/// One read.
-struct Reading<'a> {
-    snapshot: &'a Snapshot,
-    plan: &'a ReadPlan,
-    memory: &'a Arc<Memory>,
-    cancel: &'a Cancel,
-    parallel: bool,
-}
-
-impl Reading<'_> {
-    fn matrix(&self) -> Result<Matrix, Fault> {
-        let (groups, columns) = (&self.plan.groups, &self.plan.columns);
-        let _masks = self.memory.ticket(groups.iter().map(|group| Bits::bytes(group.rows)).sum())?;
-        let masks = self.masks()?;
-        let rows: Vec<usize> =
-            groups.iter().zip(&masks).map(|(group, mask)| mask.as_ref().map_or(group.rows, Bits::count)).collect();
-        let mut builder = Builder::new(self.memory, rows.iter().sum(), columns.len()).map_err(|error| {
-            // The number of rows that match a filter is the data's to keep.
-            if self.plan.filter.is_some() { self.unfit() } else { error }
-        })?;
-        let pieces = pieces(&mut builder, &rows, columns.len());
-        let tasks: Vec<_> = pieces.into_iter().enumerate().filter(|(_, cells)| !cells.is_empty()).collect();
-        self.each(tasks, |shelf, (i, cells)| {
-            let (group, column) = (i / columns.len(), columns[i % columns.len()]);
-            let mut sink = Cells::new(cells, masks[group].as_ref());
-            self.decode(&groups[group], column, shelf, &mut sink)
-        })?;
-        Ok(builder.finish())
-    }
-
-    fn unfit(&self) -> Error {
-        Error::limit(format!(
-            "the rows of dataset {} that the filter selects do not fit this worker's memory for values \
-             (memory_bytes_max); read fewer columns, or try again when others are done",
-            self.snapshot.dataset
-        ))
-    }
-
-    /// The matching rows of each group; `None` where all match.
-    fn masks(&self) -> Result<Vec<Option<Bits>>, Fault> {
-        let Some(filter) = &self.plan.filter else { return Ok(vec![None; self.plan.groups.len()]) };
-        self.map(self.plan.groups.iter().collect(), |shelf, group| {
-            if group.is_filtered { self.mask(filter, group, shelf).map(Some) } else { Ok(None) }
-        })
-    }
-
-    fn mask(&self, filter: &Predicate, group: &Group, shelf: &Shelf) -> Result<Bits, Fault> {
-        // Each leaf keeps two, evaluation clones them once.
-        let bitmaps = 4 * (filter.leaves().len() as u64 + 1);
-        let _ticket = shelf.ticket(Bits::bytes(group.rows).saturating_mul(bitmaps))?;
-        let part = &self.snapshot.parts[group.part];
-        let certain = |leaf: &Leaf| Truth::certain(part.possible(group.group, leaf.column, &leaf.test), group.rows);
-        let mut truths: Vec<Option<Truth>> = filter.leaves().iter().map(certain).collect();
-        for column in filter.columns() {
-            let leaves = || filter.leaves().iter().enumerate().filter(|(_, leaf)| leaf.column == column);
-            if leaves().all(|(i, _)| truths[i].is_some()) {
-                continue;
-            }
-            let mut sink = Tests::new(leaves().map(|(_, leaf)| leaf), group.rows);
-            self.decode(group, column, shelf, &mut sink)?;
-            for ((i, _), truth) in leaves().zip(sink.into_truths()) {
-                truths[i] = Some(truth);
-            }
-        }
-        let truths: Vec<Truth> = truths.into_iter().flatten().collect();
-        Ok(filter.rows(group.rows, &truths))
-    }
-
-    fn decode(
-        &self,
-        group: &Group,
-        column: usize,
-        shelf: &Shelf,
-        sink: &mut impl super::sink::Sink,
-    ) -> Result<(), Fault> {
-        let part = &self.snapshot.parts[group.part];
-        self.snapshot.chunks_read.fetch_add(1, Ordering::Relaxed);
-        guarded(|| part.read((group.group, column), shelf, self.cancel, sink)).map_err(|fault| match fault {
-            Fault::Inexact => Fault::Refused(Error::data(format!(
-                "column {:?} of dataset {} holds an integer beyond 2^53 that would lose digits; leave the column out, \
-                 or ask the owner to store it as text",
-                self.plan.schema[column].name, self.snapshot.dataset
-            ))),
-            fault => fault,
-        })
-    }
-
-    fn each<T: Send>(&self, tasks: Vec<T>, run: impl Fn(&Shelf, T) -> Result<(), Fault> + Sync) -> Result<(), Fault> {
-        self.map(tasks, run).map(|_: Vec<()>| ())
-    }
-
-    /// Runs the tasks, each with the shelf of its thread; their results are in the order of the tasks.
-    fn map<T: Send, R: Send>(
-        &self,
-        tasks: Vec<T>,
-        run: impl Fn(&Shelf, T) -> Result<R, Fault> + Sync,
-    ) -> Result<Vec<R>, Fault> {
-        let shelf = || Shelf::new(self.memory);
-        if self.parallel {
-            return tasks.into_par_iter().with_max_len(1).map_init(shelf, |shelf, task| run(shelf, task)).collect();
-        }
-        let shelf = shelf();
-        tasks.into_iter().map(|task| run(&shelf, task)).collect()
-    }
-}
-
-/// Cuts a matrix into the cells of each group and column: `groups[g]` rows of column `c` are at
-/// `g * columns + c`, in pieces of consecutive rows.
-fn pieces<'a>(builder: &'a mut Builder, groups: &[usize], columns: usize) -> Vec<Vec<&'a mut [f64]>> {
-    let mut pieces: Vec<Vec<&mut [f64]>> = Vec::new();
-    pieces.resize_with(groups.len() * columns, Vec::new);
-    let (mut group, mut left) = (0, groups.first().copied().unwrap_or(0));
-    for tile in builder.tiles_mut() {
-        // How many of this tile's rows go to which groups.
-        let mut shares = Vec::new();
-        let mut rows = tile.rows;
-        while rows > 0 {
-            while left == 0 {
-                group += 1;
-                left = groups[group];
-            }
-            let share = rows.min(left);
-            shares.push((group, share));
-            rows -= share;
-            left -= share;
-        }
-        for (column, cells) in tile.data.chunks_exact_mut(tile.rows).enumerate() {
-            let mut rest = cells;
-            for (group, share) in &shares {
-                let (piece, tail) = rest.split_at_mut(*share);
-                pieces[group * columns + column].push(piece);
-                rest = tail;
-            }
-        }
-    }
-    pieces
 }

@@ -8,10 +8,6 @@ mod types;
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
 };
 
 use arrow::{
@@ -35,9 +31,7 @@ pub(super) struct Folder(PathBuf);
 
 impl Folder {
     pub(super) fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("fondaco-source-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
+        let path = std::env::temp_dir().join(format!("fondaco-source-{}", uuid::Uuid::new_v4()));
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }

@@ -102,17 +102,18 @@ impl Table {
                 _ => self.t[row].is_none(),
             }),
             Filter::Not(filter) => self.holds(filter, row).map(|holds| !holds),
-            Filter::And(of) => of.iter().map(|filter| self.holds(filter, row)).fold(Some(true), |a, b| match (a, b) {
-                (Some(false), _) | (_, Some(false)) => Some(false),
-                (Some(true), Some(true)) => Some(true),
-                _ => None,
-            }),
-            Filter::Or(of) => of.iter().map(|filter| self.holds(filter, row)).fold(Some(false), |a, b| match (a, b) {
-                (Some(true), _) | (_, Some(true)) => Some(true),
-                (Some(false), Some(false)) => Some(false),
-                _ => None,
-            }),
+            Filter::And(of) => self.decided(of, row, false),
+            Filter::Or(of) => self.decided(of, row, true),
         }
+    }
+
+    /// The value that decides if any of them has it; unknown if one is; else the other.
+    fn decided(&self, of: &[Filter], row: usize, decides: bool) -> Option<bool> {
+        let of: Vec<_> = of.iter().map(|filter| self.holds(filter, row)).collect();
+        if of.contains(&Some(decides)) {
+            return Some(decides);
+        }
+        if of.contains(&None) { None } else { Some(!decides) }
     }
 }
 

@@ -1,0 +1,150 @@
+//! One read: which rows match, and then the cells of those rows, straight into the tiles of a matrix.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use fondaco_proto::Error;
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
+
+use super::{
+    bits::Bits,
+    fault::{Fault, guarded},
+    part::Part,
+    plan::{Group, ReadPlan},
+    predicate::{Leaf, Predicate, Truth},
+    scratch::Shelf,
+    sink::{Cells, Sink, Tests},
+};
+use crate::{
+    cancel::Cancel,
+    matrix::{Builder, Matrix},
+    memory::Memory,
+};
+
+/// One read of a plan's row groups.
+pub(super) struct Reading<'a> {
+    pub(super) dataset: &'a str,
+    pub(super) parts: &'a [Part],
+    pub(super) chunks_read: &'a AtomicU64,
+    pub(super) plan: &'a ReadPlan,
+    pub(super) memory: &'a Arc<Memory>,
+    pub(super) cancel: &'a Cancel,
+    /// Whether to use the rayon pool of the caller.
+    pub(super) parallel: bool,
+}
+
+impl Reading<'_> {
+    /// The matching rows of the plan's columns.
+    pub(super) fn matrix(&self) -> Result<Matrix, Fault> {
+        let (groups, columns) = (&self.plan.groups, &self.plan.columns);
+        let filtered = groups.iter().filter(|group| group.is_filtered);
+        let _masks = self.memory.ticket(filtered.map(|group| Bits::bytes(group.rows)).sum())?;
+        let masks = self.masks()?;
+        let rows: Vec<usize> =
+            groups.iter().zip(&masks).map(|(group, mask)| mask.as_ref().map_or(group.rows, Bits::count)).collect();
+        let mut builder = Builder::new(self.memory, rows.iter().sum(), columns.len())?;
+        let pieces_max = (builder.tiles_mut().len() as u64 + groups.len() as u64) * columns.len() as u64;
+        let _pieces = self.memory.ticket(pieces_max * size_of::<&mut [f64]>() as u64)?;
+        let pieces = pieces(&mut builder, &rows, columns.len());
+        let tasks: Vec<_> = pieces.into_iter().enumerate().filter(|(_, cells)| !cells.is_empty()).collect();
+        self.each(tasks, |shelf, (i, cells)| {
+            let (group, column) = (i / columns.len(), columns[i % columns.len()]);
+            let mut sink = Cells::new(cells, masks[group].as_ref());
+            self.decode(&groups[group], column, shelf, &mut sink)
+        })?;
+        Ok(builder.finish())
+    }
+
+    /// The matching rows of each group; `None` where all match.
+    fn masks(&self) -> Result<Vec<Option<Bits>>, Fault> {
+        let Some(filter) = &self.plan.filter else { return Ok(vec![None; self.plan.groups.len()]) };
+        self.map(self.plan.groups.iter().collect(), |shelf, group| {
+            if group.is_filtered { self.mask(filter, group, shelf).map(Some) } else { Ok(None) }
+        })
+    }
+
+    fn mask(&self, filter: &Predicate, group: &Group, shelf: &Shelf) -> Result<Bits, Fault> {
+        let _ticket = shelf.ticket(Bits::bytes(group.rows).saturating_mul(filter.bitmaps_max()))?;
+        let part = &self.parts[group.part];
+        let certain = |leaf: &Leaf| Truth::certain(part.possible(group.group, leaf.column, &leaf.test), group.rows);
+        let mut truths: Vec<Option<Truth>> = filter.leaves().iter().map(certain).collect();
+        for column in filter.columns() {
+            let leaves = || filter.leaves().iter().enumerate().filter(|(_, leaf)| leaf.column == column);
+            if leaves().all(|(i, _)| truths[i].is_some()) {
+                continue;
+            }
+            let mut sink = Tests::new(leaves().map(|(_, leaf)| leaf), group.rows);
+            self.decode(group, column, shelf, &mut sink)?;
+            for ((i, _), truth) in leaves().zip(sink.into_truths()) {
+                truths[i] = Some(truth);
+            }
+        }
+        let truths: Vec<Truth> = truths.into_iter().flatten().collect();
+        Ok(filter.rows(group.rows, &truths))
+    }
+
+    fn decode(&self, group: &Group, column: usize, shelf: &Shelf, sink: &mut impl Sink) -> Result<(), Fault> {
+        let part = &self.parts[group.part];
+        self.chunks_read.fetch_add(1, Ordering::Relaxed);
+        guarded(|| part.read((group.group, column), shelf, self.cancel, sink)).map_err(|fault| match fault {
+            Fault::Inexact => Fault::Refused(Error::data(format!(
+                "column {:?} of dataset {} holds an integer beyond 2^53 that would lose digits; leave the column out, \
+                 or ask the owner to store it as text",
+                self.plan.schema[column].name, self.dataset
+            ))),
+            fault => fault,
+        })
+    }
+
+    fn each<T: Send>(&self, tasks: Vec<T>, run: impl Fn(&Shelf, T) -> Result<(), Fault> + Sync) -> Result<(), Fault> {
+        self.map(tasks, run).map(|_: Vec<()>| ())
+    }
+
+    /// Runs the tasks, each with the shelf of its thread; their results are in the order of the tasks.
+    fn map<T: Send, R: Send>(
+        &self,
+        tasks: Vec<T>,
+        run: impl Fn(&Shelf, T) -> Result<R, Fault> + Sync,
+    ) -> Result<Vec<R>, Fault> {
+        let shelf = || Shelf::new(self.memory);
+        if self.parallel {
+            return tasks.into_par_iter().with_max_len(1).map_init(shelf, |shelf, task| run(shelf, task)).collect();
+        }
+        let shelf = shelf();
+        tasks.into_iter().map(|task| run(&shelf, task)).collect()
+    }
+}
+
+/// Cuts a matrix into the cells of each group and column: `groups[g]` rows of column `c` are at
+/// `g * columns + c`, in pieces of consecutive rows.
+fn pieces<'a>(builder: &'a mut Builder, groups: &[usize], columns: usize) -> Vec<Vec<&'a mut [f64]>> {
+    let mut pieces: Vec<Vec<&mut [f64]>> = Vec::new();
+    pieces.resize_with(groups.len() * columns, Vec::new);
+    let (mut group, mut left) = (0, groups.first().copied().unwrap_or(0));
+    for tile in builder.tiles_mut() {
+        // How many of this tile's rows go to which groups.
+        let mut shares = Vec::new();
+        let mut rows = tile.rows;
+        while rows > 0 {
+            while left == 0 {
+                group += 1;
+                left = groups[group];
+            }
+            let share = rows.min(left);
+            shares.push((group, share));
+            rows -= share;
+            left -= share;
+        }
+        for (column, cells) in tile.data.chunks_exact_mut(tile.rows).enumerate() {
+            let mut rest = cells;
+            for (group, share) in &shares {
+                let (piece, tail) = rest.split_at_mut(*share);
+                pieces[group * columns + column].push(piece);
+                rest = tail;
+            }
+        }
+    }
+    pieces
+}
