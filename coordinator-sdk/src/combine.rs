@@ -108,6 +108,9 @@ fn merge(a: ArrayView1<f64>, b: ArrayView1<f64>) -> [f64; 3] {
         return [b[0], b[1], b[2]];
     }
     let count = a[0] + b[0];
+    if !(a[1].is_finite() && b[1].is_finite()) {
+        return [count, a[1] + b[1], f64::NAN];
+    }
     let delta = b[1] - a[1];
     let share = b[0] / count;
     [count, a[1] + delta * share, a[2] + b[2] + delta * delta * a[0] * share]

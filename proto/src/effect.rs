@@ -1,7 +1,9 @@
 //! What an operator does to a label: declared by the operator, carried out by the worker.
 //!
 //! A *data axis* is an axis of a value along which each index still is one protected row of a dataset. A value is
-//! *plain* if it is a linear map of a dataset's own columns (or, with no data axis, the same constant everywhere).
+//! *plain* if it is a linear map of a dataset's own columns (or, with no data axis, the same constant everywhere). It is
+//! *native* if its cells are a dataset's own: rows put one after another count as rows only where all are native, for
+//! else those of one part could be made to vanish beside those of another.
 
 use crate::Shape;
 
@@ -69,6 +71,8 @@ pub struct Facet {
     pub axes: Axes,
     /// Whether it is plain.
     pub plain: bool,
+    /// Whether it is native: a dataset's own cells, as they are, at whatever place.
+    pub native: bool,
 }
 
 impl Facet {
@@ -115,6 +119,8 @@ pub struct Effect {
     pub axes: Axes,
     /// Whether the result is plain.
     pub plain: bool,
+    /// Whether the result is native.
+    pub native: bool,
     /// Whether cells are values of single rows (a minimum, a maximum).
     pub extreme: bool,
     /// How its support is measured.
@@ -126,12 +132,19 @@ pub struct Effect {
 impl Effect {
     /// The effect with these axes, all rows kept, nothing measured.
     pub fn keeping(axes: Axes, plain: bool) -> Self {
-        Self { axes, plain, extreme: false, measure: Measure::Inherit, selection: Selection::All }
+        Self { axes, plain, native: false, extreme: false, measure: Measure::Inherit, selection: Selection::All }
     }
 
     /// The strictest: never released while it holds protected data.
     pub fn entangled() -> Self {
         Self::keeping(Axes::Entangled, false)
+    }
+
+    /// The same, native if `native`.
+    #[must_use]
+    pub fn native_if(mut self, native: bool) -> Self {
+        self.native = native;
+        self
     }
 
     /// The same, measured like this.

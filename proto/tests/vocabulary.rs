@@ -193,8 +193,8 @@ fn shapes_that_do_not_fit_are_named() {
     assert!(Op::Reorg(ReorgOp::Vstack).shape(&[shape(u64::MAX, 1), shape(2, 1)]).is_err());
 }
 
-const ROWS: Facet = Facet { shape: Shape::new(9, 2), axes: Axes::Rows, plain: true };
-const UPLOAD: Facet = Facet { shape: Shape::new(9, 2), axes: Axes::None, plain: false };
+const ROWS: Facet = Facet { shape: Shape::new(9, 2), axes: Axes::Rows, plain: true, native: true };
+const UPLOAD: Facet = Facet { shape: Shape::new(9, 2), axes: Axes::None, plain: false, native: false };
 
 fn effect(op: Op, inputs: &[Facet]) -> Effect {
     op.effect(inputs)
@@ -213,6 +213,7 @@ fn linear_maps_of_columns_stay_plain_and_all_else_is_measured() {
     assert_eq!(effect(binary(BinaryFunction::Divide), &[ROWS, row]), plain);
     let measured = |weights: &[usize]| Effect::keeping(Axes::Rows, false).measured(Measure::Cells(weights.to_vec()));
     assert_eq!(effect(binary(BinaryFunction::Divide), &[row, ROWS]), measured(&[]));
+    assert_eq!(effect(binary(BinaryFunction::Maximum), &[ROWS, row]).axes, Axes::Entangled);
     assert_eq!(effect(binary(BinaryFunction::Multiply), &[ROWS, ROWS]), measured(&[]));
     assert_eq!(effect(binary(BinaryFunction::Multiply), &[UPLOAD, ROWS]), measured(&[0]));
     assert_eq!(effect(binary(BinaryFunction::Add), &[ROWS, UPLOAD]), measured(&[1]));
@@ -230,7 +231,7 @@ fn sums_over_rows_count_them_or_weigh_them() {
     let left = Facet { shape: Shape::new(1, 9), ..UPLOAD };
     assert_eq!(matmul(MatmulOp::Product, &[left, ROWS]).measure, Measure::Weights(vec![0]));
     assert_eq!(matmul(MatmulOp::Product, &[left, ROWS, left, ROWS]).selection, Selection::Concatenated);
-    let masked = Facet { plain: false, ..ROWS };
+    let masked = Facet { plain: false, native: false, ..ROWS };
     assert_eq!(matmul(MatmulOp::Gram, &[masked]).measure, Measure::Terms(vec![]));
     assert_eq!(matmul(MatmulOp::Product, &[left, masked]).measure, Measure::Terms(vec![0, 1]));
     let v = Facet { shape: Shape::new(2, 1), ..UPLOAD };
@@ -244,11 +245,17 @@ fn sums_over_rows_count_them_or_weigh_them() {
 
 #[test]
 fn rows_are_not_counted_twice_and_extremes_are_marked() {
-    let transposed = Facet { shape: Shape::new(2, 9), axes: Axes::Columns, plain: true };
+    let transposed = Facet { shape: Shape::new(2, 9), axes: Axes::Columns, plain: true, native: true };
     let columns = |indices: &[u64]| Op::Slice(SliceOp::Columns(indices.to_vec()));
     assert_eq!(effect(columns(&[0, 1]), &[transposed]).axes, Axes::Columns);
     assert_eq!(effect(columns(&[0, 0]), &[transposed]).axes, Axes::Entangled);
-    assert_eq!(effect(columns(&[0, 0]), &[ROWS]), Effect::keeping(Axes::Rows, true));
+    assert_eq!(effect(columns(&[0, 0]), &[ROWS]), Effect::keeping(Axes::Rows, true).native_if(true));
+    let scaled = Facet { native: false, ..ROWS };
+    let stacked = effect(Op::Reorg(ReorgOp::Vstack), &[ROWS, scaled]);
+    assert_eq!((stacked.plain, stacked.measure), (false, Measure::Cells(vec![])));
+    let sum = AggregateOp::new(AggregateFunction::Sum, Axis::Columns);
+    assert_eq!(effect(Op::Aggregate(sum), &[ROWS, ROWS]).measure, Measure::Count);
+    assert_eq!(effect(Op::Aggregate(sum), &[ROWS, scaled]).measure, Measure::Terms(vec![]));
     assert_eq!(effect(Op::Reorg(ReorgOp::Vstack), &[ROWS, ROWS]).selection, Selection::Concatenated);
     assert_eq!(effect(Op::Reorg(ReorgOp::Vstack), &[ROWS, UPLOAD]).axes, Axes::Entangled);
     let max = |axis| Op::Aggregate(AggregateOp::new(AggregateFunction::Max, axis));

@@ -70,6 +70,7 @@ fn rules(op: &Op, inputs: usize, salt: usize) {
             shape: *shape,
             axes: AXES[(round + i) % AXES.len()],
             plain: (round + i).is_multiple_of(2),
+            native: (round + i).is_multiple_of(4),
         };
         let _effect = op.effect(&shapes.iter().enumerate().map(facet).collect::<Vec<_>>());
     }

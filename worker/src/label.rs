@@ -60,6 +60,8 @@ pub struct Label {
     pub axes: Axes,
     /// Whether it is a linear map of a dataset's own columns or, without protected data, a constant.
     pub plain: bool,
+    /// Whether its cells are a dataset's own.
+    pub native: bool,
     /// Whether cells are values of single rows.
     pub extreme: bool,
     /// Whether different overlapping row sets of one dataset are combined in it.
@@ -71,7 +73,15 @@ pub struct Label {
 impl Label {
     /// Of what holds no dataset's data: uploads, constants.
     pub fn free(plain: bool) -> Self {
-        Self { level: Level::Public, axes: Axes::None, plain, extreme: false, mixed: false, sources: Arc::new([]) }
+        Self {
+            level: Level::Public,
+            axes: Axes::None,
+            plain,
+            native: false,
+            extreme: false,
+            mixed: false,
+            sources: Arc::new([]),
+        }
     }
 
     /// Of rows read from a dataset.
@@ -81,6 +91,7 @@ impl Label {
             level: source.level,
             axes: if protected { Axes::Rows } else { Axes::None },
             plain: protected,
+            native: protected,
             extreme: false,
             mixed: false,
             sources: Arc::new([source]),
@@ -90,7 +101,7 @@ impl Label {
     /// What an operator may know of a value with this label. Public data counts as known to everyone: it has no data
     /// axes, and weighs rows like an upload.
     pub fn facet(&self, shape: Shape) -> Facet {
-        Facet { shape, axes: self.axes, plain: self.plain }
+        Facet { shape, axes: self.axes, plain: self.plain, native: self.native }
     }
 
     /// The label of an operator's result, whose lineage key is `result`.
@@ -109,6 +120,7 @@ impl Label {
             level,
             axes: if protected { effect.axes } else { Axes::None },
             plain: effect.plain && (protected || inputs.iter().all(|label| label.plain)),
+            native: effect.native && protected,
             extreme: effect.extreme || inputs.iter().any(|label| label.extreme),
             mixed: overlapping || inputs.iter().any(|label| label.mixed),
             sources: sources.into(),
@@ -161,9 +173,13 @@ fn join(inputs: &[&Label], selection: &Selection, groups: RowGroups, result: Key
         }
     }
     for source in &mut joined {
+        let in_order =
+            source.rows.windows(2).all(|two| two[0].selection == two[1].selection && two[0].end == two[1].start);
+        if *selection == Selection::Concatenated && in_order {
+            merge_neighbours(&mut source.rows);
+        }
         source.rows.sort_by_key(|rows| (rows.selection, rows.start, rows.end));
         source.rows.dedup();
-        merge_neighbours(&mut source.rows);
     }
     (joined, overlapping)
 }
@@ -182,7 +198,7 @@ fn selected(rows: &RowSet, lone: bool, selection: &Selection, result: Key) -> Ro
     }
 }
 
-/// Sets that touch become one, so that all parts of a dataset are the whole dataset again.
+/// Sets that follow one another become one, so that all parts of a dataset in their order are the whole dataset again.
 fn merge_neighbours(sets: &mut Vec<RowSet>) {
     let mut merged: Vec<RowSet> = Vec::with_capacity(sets.len());
     for rows in sets.drain(..) {

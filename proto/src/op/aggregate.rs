@@ -94,7 +94,7 @@ impl AggregateOp {
         if inputs.iter().any(|input| input.axes != axes) {
             return Effect::entangled();
         }
-        let plain = inputs.iter().all(|input| input.plain);
+        let plain = inputs.iter().all(|input| if inputs.len() == 1 { input.plain } else { input.native });
         let extreme = matches!(self.function, Min | Max);
         let contracts = match self.axis {
             Axis::All => axes != Axes::None,

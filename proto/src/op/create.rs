@@ -165,7 +165,7 @@ impl CreateOp {
 
     pub(super) fn effect(&self) -> Effect {
         match self {
-            Self::Read(_) => Effect::keeping(Axes::Rows, true),
+            Self::Read(_) => Effect::keeping(Axes::Rows, true).native_if(true),
             Self::Fill(_) => Effect::keeping(Axes::None, true),
             Self::Put(_) | Self::Rand(_) => Effect::keeping(Axes::None, false),
         }

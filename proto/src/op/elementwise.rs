@@ -138,6 +138,10 @@ impl ElementwiseOp {
         if inputs.iter().any(stretched) {
             return Effect::entangled();
         }
+        // These put the tenant's own numbers in the place of most rows, and so could leave one row among them.
+        if axes != Axes::None && self.replaces_cells() {
+            return Effect::entangled();
+        }
         // Uniform: the same for every data row of the result.
         let uniform = |input: &Facet| {
             input.axes == Axes::None
@@ -163,6 +167,15 @@ impl ElementwiseOp {
         }
         let weights = (0..inputs.len()).filter(|&i| !data(&inputs[i]) && !uniform(&inputs[i])).collect();
         effect.measured(Measure::Cells(weights))
+    }
+
+    fn replaces_cells(&self) -> bool {
+        use BinaryFunction::{Maximum, Minimum};
+        matches!(
+            self,
+            Self::Binary(Binary { function: Maximum | Minimum, .. })
+                | Self::Ternary(Ternary::Where | Ternary::Clip { .. })
+        )
     }
 
     fn linearity(&self) -> Linearity {

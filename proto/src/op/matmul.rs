@@ -74,7 +74,19 @@ impl MatmulOp {
             Self::Cross => product(inputs, true),
             Self::Gram => gram(inputs),
             Self::Mmchain => mmchain(inputs, 1),
-            Self::MmchainWeighted | Self::MmchainMinus => mmchain(inputs, 2),
+            // A product of two plain columns needs the rows alone; of three, the third is a weight.
+            Self::MmchainWeighted => {
+                let weight = |i: usize| i > 0 && i % 2 == 0 && inputs[i].axes.rows();
+                let inputs: Vec<Facet> = (0..inputs.len())
+                    .map(|i| Facet {
+                        plain: inputs[i].plain && !weight(i),
+                        native: inputs[i].native && !weight(i),
+                        ..inputs[i]
+                    })
+                    .collect();
+                mmchain(&inputs, 2)
+            }
+            Self::MmchainMinus => mmchain(inputs, 2),
         }
     }
 
@@ -94,10 +106,12 @@ fn over_parts(effect: Effect, parts: usize) -> Effect {
     }
 }
 
-/// The effect of a sum over data rows of products of factors: (index, facet, holds data).
-fn contraction(factors: &[(usize, &Facet, bool)]) -> Measure {
-    let weights: Vec<usize> = factors.iter().filter(|(_, facet, _)| facet.weighs()).map(|factor| factor.0).collect();
-    let any_plain_data = factors.iter().any(|(_, facet, data)| *data && facet.plain);
+/// The effect of a sum over data rows of products of factors: (index, facet, holds data). Over several parts a factor
+/// weighs unless it is native, because each part could have been scaled by itself.
+fn contraction(factors: &[(usize, &Facet, bool)], parts: usize) -> Measure {
+    let plain = |facet: &Facet| if parts == 1 { !facet.weighs() } else { facet.native };
+    let weights: Vec<usize> = factors.iter().filter(|(_, facet, _)| !plain(facet)).map(|factor| factor.0).collect();
+    let any_plain_data = factors.iter().any(|(_, facet, data)| *data && plain(facet));
     match (weights.is_empty(), any_plain_data) {
         (true, _) => Measure::Count,
         (false, true) => Measure::Weights(weights),
@@ -132,7 +146,7 @@ fn product(inputs: &[Facet], transposed: bool) -> Effect {
     let Some(mut effect) = result else { return Effect::entangled() };
     if !factors.is_empty() {
         // Every part sums over its data rows, and is measured; what still has data rows is measured along them too.
-        let measure = contraction(&factors);
+        let measure = contraction(&factors, inputs.len() / 2);
         let weights = factors.iter().filter(|(_, facet, _)| facet.weighs()).map(|factor| factor.0).collect();
         effect = effect.clone().measured(if effect.axes == Axes::None { measure } else { Measure::Cells(weights) });
     }
@@ -148,9 +162,8 @@ fn gram(inputs: &[Facet]) -> Effect {
     let effect = match axes {
         Axes::None => Effect::keeping(Axes::None, false),
         Axes::Rows => {
-            let factors: Vec<_> = inputs.iter().enumerate().map(|(i, x)| (i, x, true)).collect();
-            let measure = if inputs.iter().all(|x| x.plain) { Measure::Count } else { Measure::Terms(vec![]) };
-            debug_assert_eq!(factors.len(), inputs.len());
+            let plain = |x: &Facet| if inputs.len() == 1 { x.plain } else { x.native };
+            let measure = if inputs.iter().all(plain) { Measure::Count } else { Measure::Terms(vec![]) };
             Effect::keeping(Axes::None, false).measured(measure)
         }
         Axes::Columns => Effect::keeping(Axes::Both, false).measured(Measure::Cells(vec![])),
@@ -172,7 +185,7 @@ fn mmchain(inputs: &[Facet], group: usize) -> Effect {
     }
     let factors: Vec<_> = parts.iter().enumerate().map(|(i, part)| (i + 1, part, part.axes.rows())).collect();
     let plain_x = parts.iter().step_by(group).all(|x| x.plain && x.axes.rows());
-    let measure = match contraction(&factors) {
+    let measure = match contraction(&factors, parts.len() / group) {
         Measure::Weights(weights) if !plain_x => Measure::Terms(weights),
         measure => measure,
     };

@@ -49,13 +49,12 @@ impl ReorgOp {
 
     pub(super) fn effect(self, inputs: &[Facet]) -> Effect {
         let flipped = |inputs: &[Facet]| -> Vec<Facet> {
-            inputs
-                .iter()
-                .map(|x| Facet { shape: x.shape.transposed(), axes: x.axes.transposed(), plain: x.plain })
-                .collect()
+            inputs.iter().map(|x| Facet { shape: x.shape.transposed(), axes: x.axes.transposed(), ..*x }).collect()
         };
         match self {
-            Self::Transpose => Effect::keeping(inputs[0].axes.transposed(), inputs[0].plain),
+            Self::Transpose => {
+                Effect::keeping(inputs[0].axes.transposed(), inputs[0].plain).native_if(inputs[0].native)
+            }
             Self::Hstack => side_by_side(inputs),
             // vstack is the transpose of the hstack of the transposes.
             Self::Vstack => {
@@ -74,17 +73,19 @@ impl ReorgOp {
 /// `hstack`: more columns for the same rows or, where columns are data rows, more data rows.
 fn side_by_side(inputs: &[Facet]) -> Effect {
     let axes = inputs.iter().fold(Axes::None, |axes, input| axes.join(input.axes));
+    let native = inputs.iter().all(|input| input.native);
     match axes {
-        _ if inputs.len() == 1 => Effect::keeping(axes, inputs[0].plain),
+        _ if inputs.len() == 1 => Effect::keeping(axes, inputs[0].plain).native_if(native),
         Axes::None => Effect::keeping(Axes::None, false),
         Axes::Rows => {
             let plain = inputs.iter().all(|input| input.plain);
             let weights = (0..inputs.len()).filter(|&i| inputs[i].axes == Axes::None && inputs[i].weighs()).collect();
-            let effect = Effect::keeping(Axes::Rows, plain);
+            let effect = Effect::keeping(Axes::Rows, plain).native_if(native);
             if plain { effect } else { effect.measured(Measure::Weights(weights)) }
         }
         Axes::Columns if inputs.iter().all(|input| input.axes == Axes::Columns) => {
-            Effect::keeping(Axes::Columns, inputs.iter().all(|input| input.plain)).selecting(Selection::Concatenated)
+            let effect = Effect::keeping(Axes::Columns, native).native_if(native).selecting(Selection::Concatenated);
+            if native { effect } else { effect.measured(Measure::Cells(vec![])) }
         }
         Axes::Columns | Axes::Both | Axes::Entangled => Effect::entangled(),
     }

@@ -45,7 +45,7 @@ impl SliceOp {
     }
 
     pub(super) fn effect(&self, input: Facet) -> Effect {
-        let effect = Effect::keeping(input.axes, input.plain);
+        let effect = Effect::keeping(input.axes, input.plain).native_if(input.native);
         let (rows_change, columns_change) = match self {
             Self::Range { rows, columns } => (*rows != (0..input.shape.rows), *columns != (0..input.shape.columns)),
             Self::Columns(_) => (false, true),

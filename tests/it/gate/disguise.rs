@@ -95,20 +95,25 @@ async fn one_row_between_two_constants() {
     refused_unless_public(attempts).await;
 }
 
+/// A number of the tenant's own for each row: below the outlier, far above all others, and not even.
+fn own(row: usize) -> f64 {
+    40.0 + row as f64 / 2.0
+}
+
 /// Numbers that the tenant sent hide nobody from it, however many and however different they are.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_row_among_the_tenants_own_numbers() {
     let attempts: &[Attempt] = &[
         ("the larger of x and numbers above all but one row", |p, d| {
-            let (x, u) = (outlier(p, d), p.put(&column(|row| 2.0 + row as f64 / 100.0)));
+            let (x, u) = (outlier(p, d), p.put(&column(own)));
             let larger = p.apply(op::binary(BinaryFunction::Maximum), &[x, u]);
             p.apply(op::sum(), &[larger])
         }),
-        ("numbers in the place of all who are below a bound", |p, d| {
-            let (x, u) = (outlier(p, d), p.put(&column(|row| 2.0 + row as f64 / 100.0)));
+        ("numbers in the place of some, and all others but one raised", |p, d| {
+            let (x, u) = (outlier(p, d), p.put(&column(own)));
             let above = p.apply(op::with(BinaryFunction::Greater, 0.0), &[x]);
             let some = p.apply(op::ternary(Ternary::Where), &[above, x, u]);
-            let raised = p.apply(op::with(BinaryFunction::Maximum, 1.9), &[some]);
+            let raised = p.apply(op::with(BinaryFunction::Maximum, 30.0), &[some]);
             p.apply(op::sum(), &[raised])
         }),
         ("raised, moved by numbers, and capped", |p, d| {

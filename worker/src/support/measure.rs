@@ -132,8 +132,20 @@ impl Measured<'_> {
         }
     }
 
+    /// Of a count over all cells: the rows that have any that counts, by how many.
+    fn rows_not_zero(&self) -> Result<Support> {
+        let mut per_row = Vec::with_capacity(self.inputs.len());
+        for (x, axes) in self.inputs.iter().zip(self.input_axes) {
+            let rows = if axes.rows() { x.clone() } else { x.transpose() };
+            let count = Op::Aggregate(AggregateOp::new(AggregateFunction::Nnz, Axis::Rows));
+            per_row.push(kernels::run(&count, &[rows], self.cx)?);
+        }
+        series::weakest(&per_row, Term::Cell, Centre::Weights, self.cx)
+    }
+
     fn aggregate_terms(&self, op: &AggregateOp) -> Result<Support> {
         match op.function {
+            AggregateFunction::Nnz if op.axis == Axis::All => self.rows_not_zero(),
             AggregateFunction::Nnz => {
                 let counts = self.output.to_column_major();
                 Ok(counts.into_iter().map(Support::equal).fold(Support::FULL, Support::weakest))

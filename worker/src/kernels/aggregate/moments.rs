@@ -60,13 +60,14 @@ impl Reduction for Moments {
         for (i, mean) in means.iter_mut().enumerate() {
             *mean = at(i).value() / count;
         }
-        let mut deviations = Rows { high: [0.0; BLOCK_ROWS], low: [0.0; BLOCK_ROWS] };
+        let mut deviations = [0.0; BLOCK_ROWS];
+        let mut squares = Rows { high: [0.0; BLOCK_ROWS], low: [0.0; BLOCK_ROWS] };
         for cells in block.columns() {
-            simd::run(RowDeviations { means: &means, cells, sums: &mut deviations });
+            simd::run(RowDeviations { means: &means, cells, deviations: &mut deviations, squares: &mut squares });
         }
         for (i, out) in out.iter_mut().enumerate() {
-            *out =
-                if count == 0.0 { Self::EMPTY } else { Self::new(count, at(i), deviations.high[i], deviations.low[i]) };
+            let squares = Sum { high: squares.high[i], low: squares.low[i] }.value();
+            *out = if count == 0.0 { Self::EMPTY } else { Self::new(count, at(i), deviations[i], squares) };
         }
     }
 
@@ -110,11 +111,13 @@ impl simd::Body for Deviations<'_> {
     }
 }
 
-/// Adds a column's deviations (to `high`) and their squares (to `low`) to those of some rows.
+/// Adds a column's deviations, and their squares, to those of some rows.
 struct RowDeviations<'a> {
     means: &'a [f64; BLOCK_ROWS],
     cells: &'a [f64],
-    sums: &'a mut Rows,
+    deviations: &'a mut [f64; BLOCK_ROWS],
+    /// With what rounding lost, because the columns may be many.
+    squares: &'a mut Rows,
 }
 
 impl simd::Body for RowDeviations<'_> {
@@ -122,11 +125,15 @@ impl simd::Body for RowDeviations<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let sums = self.sums.high.iter_mut().zip(&mut self.sums.low);
-        for ((first, second), (mean, x)) in sums.zip(self.means.iter().zip(self.cells)) {
+        let squares = self.squares.high.iter_mut().zip(&mut self.squares.low);
+        let sums = self.deviations.iter_mut().zip(squares);
+        for ((deviation, (high, low)), (mean, x)) in sums.zip(self.means.iter().zip(self.cells)) {
             let d = x - mean;
-            *first += d;
-            *second += d * d;
+            *deviation += d;
+            let (square, before) = (d * d, *high);
+            *high += square;
+            let added = *high - before;
+            *low += (before - (*high - added)) + (square - added);
         }
     }
 }
