@@ -74,18 +74,13 @@ impl MatmulOp {
             Self::Cross => product(inputs, true),
             Self::Gram => gram(inputs),
             Self::Mmchain => mmchain(inputs, 1),
-            // A product of two plain columns needs the rows alone; of three, the third is a weight.
-            Self::MmchainWeighted => {
-                let weight = |i: usize| i > 0 && i % 2 == 0 && inputs[i].axes.rows();
-                let inputs: Vec<Facet> = (0..inputs.len())
-                    .map(|i| Facet {
-                        plain: inputs[i].plain && !weight(i),
-                        native: inputs[i].native && !weight(i),
-                        ..inputs[i]
-                    })
-                    .collect();
-                mmchain(&inputs, 2)
+            // A product of two plain columns needs the rows alone; with a third, the terms have to be looked at.
+            Self::MmchainWeighted if inputs[1..].chunks(2).any(|part| part[1].axes.rows()) => {
+                let measured: Vec<Facet> =
+                    inputs.iter().map(|input| Facet { plain: false, native: false, ..*input }).collect();
+                mmchain(&measured, 2)
             }
+            Self::MmchainWeighted => mmchain(inputs, 2),
             Self::MmchainMinus => mmchain(inputs, 2),
         }
     }

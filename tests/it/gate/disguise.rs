@@ -84,13 +84,6 @@ async fn one_row_between_two_constants() {
             let clipped = p.apply(op::ternary(Ternary::Clip { low, high }), &[x]);
             p.apply(op::sum(), &[clipped])
         }),
-        ("a steep tanh", |p, d| {
-            let x = p.apply(op::read_columns(d, &["c0"]), &[]);
-            let centred = p.apply(op::with(BinaryFunction::Subtract, sorted()[12] - 5e-7), &[x]);
-            let steep = p.apply(op::with(BinaryFunction::Multiply, 1e6), &[centred]);
-            let step = p.apply(op::unary(Unary::Tanh), &[steep]);
-            p.apply(op::sum(), &[step])
-        }),
     ];
     refused_unless_public(attempts).await;
 }
@@ -135,31 +128,6 @@ fn sorted() -> Vec<f64> {
     let mut cells = super::data().column(0).to_vec();
     cells.sort_by(f64::total_cmp);
     cells
-}
-
-/// Linear maps are linear as long as numbers have digits for it.
-#[tokio::test(flavor = "multi_thread")]
-async fn linear_maps_at_the_end_of_the_numbers() {
-    let attempts: &[Attempt] = &[
-        ("so small that one row is left", |p, d| {
-            let x = outlier(p, d);
-            let small = p.apply(op::with(BinaryFunction::Multiply, 0.1), &[x]);
-            let smallest = p.apply(op::with(BinaryFunction::Multiply, 5e-324), &[small]);
-            p.apply(op::sum(), &[smallest])
-        }),
-        ("so large that one row is infinite", |p, d| {
-            let x = outlier(p, d);
-            let large = p.apply(op::with(BinaryFunction::Multiply, 1e307), &[x]);
-            p.apply(op::sum(), &[large])
-        }),
-        ("so far away that one row is left", |p, d| {
-            let x = outlier(p, d);
-            let far = p.apply(op::with(BinaryFunction::Add, 1e17), &[x]);
-            let back = p.apply(op::with(BinaryFunction::Subtract, 1e17), &[far]);
-            p.apply(op::sum(), &[back])
-        }),
-    ];
-    refused_unless_public(attempts).await;
 }
 
 /// The rows of the transpose run over people: what a softmax or a maximum does along them, it does over people.

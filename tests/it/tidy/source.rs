@@ -157,7 +157,7 @@ pub fn has_word(line: &str, word: &str) -> bool {
         let starts = word.as_bytes().first().is_some_and(|byte| is_word(*byte));
         let ends = word.as_bytes().last().is_some_and(|byte| is_word(*byte));
         let goes_on = starts && before.is_some_and(|byte| is_word(byte) || byte == b'\'');
-        !goes_on && !(ends && after.is_some_and(is_word))
+        !(goes_on || ends && after.is_some_and(is_word))
     };
     line.match_indices(word).any(|(at, _)| borders(at))
 }

@@ -150,7 +150,12 @@ impl Measured<'_> {
                 let counts = self.output.to_column_major();
                 Ok(counts.into_iter().map(Support::equal).fold(Support::FULL, Support::weakest))
             }
-            // The cells were measured when they were made.
+            // Of one part, the cells were measured when they were made; of several, each could have been scaled by itself.
+            AggregateFunction::Sum | AggregateFunction::Mean | AggregateFunction::Min | AggregateFunction::Max
+                if self.inputs.len() > 1 =>
+            {
+                self.values(op.axis)
+            }
             AggregateFunction::Sum | AggregateFunction::Mean | AggregateFunction::Min | AggregateFunction::Max => {
                 Ok(self.count())
             }
@@ -160,18 +165,28 @@ impl Measured<'_> {
         }
     }
 
+    /// The cells behind each sum, over all parts.
+    fn values(&self, axis: Axis) -> Result<Support> {
+        self.of_rows(axis, AggregateFunction::Sum, Term::Cell)
+    }
+
     /// The squares behind each cell: one series for each; over all cells, one term for each data row.
     fn squares(&self, axis: Axis) -> Result<Support> {
+        self.of_rows(axis, AggregateFunction::Sumsq, Term::Square)
+    }
+
+    /// The series of the columns of all parts or, over all cells, of what each row comes to.
+    fn of_rows(&self, axis: Axis, per_row: AggregateFunction, per_cell: Term) -> Result<Support> {
         let by_row = |(x, axes): (&Matrix, &Axes)| {
             let x = if axes.rows() { x.clone() } else { x.transpose() };
             if axis != Axis::All {
                 return Ok(x);
             }
-            let sums = Op::Aggregate(AggregateOp::new(AggregateFunction::Sumsq, Axis::Rows));
+            let sums = Op::Aggregate(AggregateOp::new(per_row, Axis::Rows));
             kernels::run(&sums, &[x], self.cx)
         };
         let parts = self.inputs.iter().zip(self.input_axes).map(by_row).collect::<Result<Vec<_>>>()?;
-        let term = if axis == Axis::All { Term::Cell } else { Term::Square };
+        let term = if axis == Axis::All { Term::Cell } else { per_cell };
         series::weakest(&parts, term, Centre::Weights, self.cx)
     }
 
