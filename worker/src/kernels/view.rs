@@ -151,7 +151,7 @@ mod tests {
         let cut = |range, step| segments(range, step).collect::<Vec<_>>();
         assert_eq!(cut(0..10, 4), [0..4, 4..8, 8..10]);
         assert_eq!(cut(3..9, 4), [3..4, 4..8, 8..9]);
-        assert_eq!(cut(5..5, 4), []);
+        assert!(cut(5..5, 4).is_empty());
         assert_eq!(cut(0..3, usize::MAX), vec![0..3]);
     }
 
