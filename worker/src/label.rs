@@ -257,7 +257,7 @@ mod tests {
         assert!(derive(Selection::Concatenated, &[&rows(0, 4), &rows(0, 4)]).mixed);
         let whole = derive(Selection::Concatenated, &[&rows(0, 4), &rows(4, 9)]);
         assert!(!whole.mixed);
-        assert_eq!(whole, rows(0, 9));
+        assert_eq!(whole.sources, rows(0, 9).sources);
     }
 
     #[test]
