@@ -37,6 +37,14 @@ fn entry<T>(valid: Option<&[bool]>, i: usize, value: T) -> Option<T> {
 }
 
 impl Sink for Entries<'_> {
+    fn rewind(&mut self) {
+        self.tickets.clear();
+        match &mut self.values {
+            Values::Numbers(entries) => *entries = Vec::new(),
+            Values::Texts(entries) => *entries = Vec::new(),
+        }
+    }
+
     fn passes(&mut self, _rows: usize) -> bool {
         false
     }
@@ -86,6 +94,10 @@ impl<'a, S> Lookup<'a, S> {
 }
 
 impl<S: Sink> Sink for Lookup<'_, S> {
+    fn rewind(&mut self) {
+        self.sink.rewind();
+    }
+
     fn passes(&mut self, rows: usize) -> bool {
         self.sink.passes(rows)
     }

@@ -23,6 +23,9 @@ pub(super) enum Fault {
     /// An integer has digits that a double would lose.
     #[error("an integer beyond 2^53")]
     Inexact,
+    /// A column chunk has nulls although its statistics know of none.
+    #[error("nulls that the statistics do not know of")]
+    HiddenNulls,
     /// The asker is told as it is.
     #[error(transparent)]
     Refused(#[from] Error),

@@ -5,6 +5,7 @@
 
 use std::{
     io::{self, BufReader, Read},
+    ops::Range,
     sync::Arc,
 };
 
@@ -17,14 +18,16 @@ use parquet::{
         metadata::ColumnChunkMetaData,
         reader::{ChunkReader, Length},
         serialized_reader::SerializedPageReader,
+        statistics::Statistics,
     },
+    schema::types::{ColumnDescPtr, ColumnDescriptor},
 };
 
 use super::{
     decompress::{Codec, Decompressor},
-    delta,
     fault::Fault,
     file::Descriptor,
+    levels,
     scratch::Shelf,
 };
 use crate::memory::Ticket;
@@ -79,6 +82,30 @@ impl Read for Cursor {
     }
 }
 
+/// Whether a column chunk has nulls.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nulls {
+    /// The schema allows none, so there are no definition levels.
+    Required,
+    /// The statistics know of none: definition levels are checked, and not decoded.
+    None,
+    /// There may be some.
+    Some,
+}
+
+impl Nulls {
+    /// As the schema and the statistics say.
+    pub(super) fn of(chunk: &ColumnChunkMetaData) -> Self {
+        if chunk.column_descr().max_def_level() == 0 {
+            return Self::Required;
+        }
+        #[expect(deprecated, reason = "old files have levels of this encoding, which is not worth a way of its own")]
+        let is_packed = chunk.encodings().any(|encoding| encoding == Encoding::BIT_PACKED);
+        let nulls = chunk.statistics().and_then(Statistics::null_count_opt);
+        if nulls == Some(0) && !is_packed { Self::None } else { Self::Some }
+    }
+}
+
 /// The pages of one column chunk.
 pub(super) struct Pages {
     inner: SerializedPageReader<Window>,
@@ -88,7 +115,7 @@ pub(super) struct Pages {
     /// What the metadata says of the whole chunk, decompressed.
     uncompressed_max: usize,
     rows_left: usize,
-    nullable: bool,
+    nulls: Nulls,
     dictionary: Option<Ticket>,
     prefixes: Option<Ticket>,
 }
@@ -98,7 +125,7 @@ impl Pages {
     pub(super) fn new(
         descriptor: &Arc<Descriptor>,
         chunk: &ColumnChunkMetaData,
-        rows: usize,
+        (rows, nulls): (usize, Nulls),
         shelf: &Shelf,
     ) -> Result<Self, Fault> {
         let size = |bytes: i64| u64::try_from(bytes).map_err(|_| Fault::damaged("a negative size"));
@@ -116,10 +143,19 @@ impl Pages {
             physical: chunk.column_type(),
             uncompressed_max: usize::try_from(chunk.uncompressed_size()).unwrap_or(0),
             rows_left: rows,
-            nullable: chunk.column_descr().max_def_level() > 0,
+            nulls,
             dictionary: None,
             prefixes: None,
         })
+    }
+
+    /// What the column reader must know; without definition levels where these pages have none.
+    pub(super) fn description(&self, chunk: &ColumnChunkMetaData) -> ColumnDescPtr {
+        if self.nulls != Nulls::None {
+            return chunk.column_descr_ptr();
+        }
+        let description = chunk.column_descr();
+        Arc::new(ColumnDescriptor::new(description.self_type_ptr(), 0, 0, description.path().clone()))
     }
 
     /// The bytes after the first `plain` ones decompressed, with those before them.
@@ -147,10 +183,9 @@ impl Pages {
                 Page::DictionaryPage { buf, num_values, encoding, is_sorted }
             }
             Page::DataPage { buf, num_values, encoding, def_level_encoding, rep_level_encoding, statistics } => {
-                self.take_rows(num_values as usize)?;
                 let buf = self.decompressed(buf, 0)?;
-                let levels = self.levels_end(&buf, def_level_encoding, num_values);
-                self.check_values(&buf, encoding, num_values, levels)?;
+                let levels = self.levels(&buf, def_level_encoding, num_values);
+                let (buf, _) = self.checked(buf, levels, encoding, num_values)?;
                 Page::DataPage { buf, num_values, encoding, def_level_encoding, rep_level_encoding, statistics }
             }
             Page::DataPageV2 {
@@ -164,18 +199,18 @@ impl Pages {
                 is_compressed,
                 statistics,
             } => {
-                self.take_rows(num_values as usize)?;
-                let levels = def_levels_byte_len as usize + rep_levels_byte_len as usize;
-                let buf = if is_compressed { self.decompressed(buf, levels)? } else { buf };
-                self.check_values(&buf, encoding, num_values, Some(levels))?;
+                let start = rep_levels_byte_len as usize;
+                let levels = start..start + def_levels_byte_len as usize;
+                let buf = if is_compressed { self.decompressed(buf, levels.end)? } else { buf };
+                let (buf, has_levels) = self.checked(buf, Some(levels), encoding, num_values)?;
                 Page::DataPageV2 {
                     buf,
                     num_values,
                     encoding,
                     num_nulls,
                     num_rows,
-                    def_levels_byte_len,
-                    rep_levels_byte_len,
+                    def_levels_byte_len: if has_levels { def_levels_byte_len } else { 0 },
+                    rep_levels_byte_len: if has_levels { rep_levels_byte_len } else { 0 },
                     is_compressed,
                     statistics,
                 }
@@ -207,32 +242,47 @@ impl Pages {
         Ok(())
     }
 
-    /// Where the levels of a page of version 1 end.
-    fn levels_end(&self, buf: &Bytes, encoding: Encoding, values: u32) -> Option<usize> {
-        if !self.nullable {
-            return Some(0);
+    /// Where the levels of a page of version 1 are.
+    fn levels(&self, buf: &Bytes, encoding: Encoding, values: u32) -> Option<Range<usize>> {
+        if self.nulls == Nulls::Required {
+            return Some(0..0);
         }
         if encoding == Encoding::RLE {
             let (size, _) = buf.split_first_chunk::<4>()?;
-            return Some(4 + u32::from_le_bytes(*size) as usize);
+            return Some(4..4 + u32::from_le_bytes(*size) as usize);
         }
         // The other encoding packs one bit for each.
-        Some(values.div_ceil(8) as usize)
+        Some(0..values.div_ceil(8) as usize)
+    }
+
+    /// A data page's bytes, checked, and whether the levels are still among them.
+    fn checked(
+        &mut self,
+        buf: Bytes,
+        levels: Option<Range<usize>>,
+        encoding: Encoding,
+        values: u32,
+    ) -> Result<(Bytes, bool), Fault> {
+        self.take_rows(values as usize)?;
+        let levels = levels.filter(|levels| levels.end <= buf.len());
+        let levels = levels.ok_or_else(|| Fault::damaged("levels beyond a page"))?;
+        self.check_values(&buf, encoding, values, levels.end)?;
+        if self.nulls != Nulls::None {
+            return Ok((buf, true));
+        }
+        if !levels::all_ones(&buf[levels.clone()], values) {
+            return Err(Fault::HiddenNulls);
+        }
+        Ok((buf.slice(levels.end..), false))
     }
 
     /// Delta encodings say on their own how many values they hold, and the library believes them.
-    fn check_values(
-        &mut self,
-        buf: &Bytes,
-        encoding: Encoding,
-        values: u32,
-        start: Option<usize>,
-    ) -> Result<(), Fault> {
+    fn check_values(&mut self, buf: &Bytes, encoding: Encoding, values: u32, start: usize) -> Result<(), Fault> {
         self.prefixes = None;
-        let end = |data: &Bytes, start: usize| Some(start + delta::end(data.get(start..)?, values)?);
-        let end = match (encoding, start) {
-            (Encoding::DELTA_LENGTH_BYTE_ARRAY, Some(start)) => end(buf, start),
-            (Encoding::DELTA_BYTE_ARRAY, Some(start)) => end(buf, start).and_then(|suffixes| end(buf, suffixes)),
+        let end = |start: usize| Some(start + levels::delta_end(buf.get(start..)?, values)?);
+        let end = match encoding {
+            Encoding::DELTA_LENGTH_BYTE_ARRAY => end(start),
+            Encoding::DELTA_BYTE_ARRAY => end(start).and_then(end),
             _ => return Ok(()),
         };
         if end.is_none() {

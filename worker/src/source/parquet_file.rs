@@ -17,7 +17,7 @@ use super::{
     fault::Fault,
     file::Descriptor,
     number::{Half, Number, big_endian, decimal},
-    pages::{Pages, TEXT_BATCH},
+    pages::{Nulls, Pages, TEXT_BATCH},
     predicate::{Possible, Test},
     schema::Type,
     scratch::Shelf,
@@ -119,11 +119,19 @@ impl ParquetFile {
             return Err(Fault::damaged("a column chunk does not have the rows of its row group"));
         }
         let rows = usize::try_from(rows).map_err(|_| Fault::damaged("a negative number of rows"))?;
-        let description = chunk.column_descr_ptr();
-        let nullable = description.max_def_level() > 0;
-        let pages = Pages::new(descriptor, chunk, rows, shelf)?;
-        let decoder = Decoder { rows, nullable, cancel };
-        decoder.decode(get_column_reader(description, Box::new(pages)), kind, sink)
+        let decode = |nulls: Nulls, sink: &mut _| {
+            let pages = Pages::new(descriptor, chunk, (rows, nulls), shelf)?;
+            let description = pages.description(chunk);
+            let decoder = Decoder { rows, nullable: description.max_def_level() > 0, cancel };
+            decoder.decode(get_column_reader(description, Box::new(pages)), kind, sink)
+        };
+        match decode(Nulls::of(chunk), &mut *sink) {
+            Err(Fault::HiddenNulls) => {
+                sink.rewind();
+                decode(Nulls::Some, sink)
+            }
+            outcome => outcome,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where the decoded rows of a column go: into the cells of a matrix, or into the tests of a filter.
 
-use std::{cmp::Ordering, mem, ops::Range, vec};
+use std::{cmp::Ordering, ops::Range};
 
 use super::{
     bits::{Bits, WORD},
@@ -11,6 +11,9 @@ use super::{
 
 /// Takes a column's rows in order, batch after batch; every batch but the last has a multiple of 64 rows.
 pub(super) trait Sink {
+    /// Forgets all rows that it took.
+    fn rewind(&mut self);
+
     /// Whether none of the next `rows` rows matters; they count as taken then.
     fn passes(&mut self, rows: usize) -> bool;
 
@@ -28,26 +31,28 @@ pub(super) trait Sink {
 
 /// Cells of a matrix, in pieces of consecutive rows, one for each row that is selected.
 pub(super) struct Cells<'a> {
-    pieces: vec::IntoIter<&'a mut [f64]>,
-    piece: &'a mut [f64],
+    pieces: Vec<&'a mut [f64]>,
     selection: Option<&'a Bits>,
+    /// The next cell: its piece, and its index in there.
+    next: (usize, usize),
     row: usize,
 }
 
 impl<'a> Cells<'a> {
     pub(super) fn new(pieces: Vec<&'a mut [f64]>, selection: Option<&'a Bits>) -> Self {
-        Self { pieces: pieces.into_iter(), piece: Default::default(), selection, row: 0 }
+        Self { pieces, selection, next: (0, 0), row: 0 }
     }
 
     /// Up to `len` consecutive cells that are written next.
-    fn take(&mut self, len: usize) -> Result<&'a mut [f64], Fault> {
-        while self.piece.is_empty() {
-            self.piece = self.pieces.next().ok_or_else(|| Fault::damaged("more rows than declared"))?;
+    fn take(&mut self, len: usize) -> Result<&mut [f64], Fault> {
+        let (mut piece, mut start) = self.next;
+        while self.pieces.get(piece).is_some_and(|cells| start == cells.len()) {
+            (piece, start) = (piece + 1, 0);
         }
-        let len = len.min(self.piece.len());
-        let (head, tail) = mem::take(&mut self.piece).split_at_mut(len);
-        self.piece = tail;
-        Ok(head)
+        let cells = self.pieces.get_mut(piece).ok_or_else(|| Fault::damaged("more rows than declared"))?;
+        let end = cells.len().min(start + len);
+        self.next = (piece, end);
+        Ok(&mut cells[start..end])
     }
 
     /// Writes so many numbers; `numbers` gives those in a range of them.
@@ -64,6 +69,10 @@ impl<'a> Cells<'a> {
 }
 
 impl Sink for Cells<'_> {
+    fn rewind(&mut self) {
+        (self.next, self.row) = ((0, 0), 0);
+    }
+
     fn passes(&mut self, rows: usize) -> bool {
         let range = self.row..self.row + rows;
         let passes = self.selection.is_some_and(|selection| selection.is_empty(range.clone()));
@@ -153,6 +162,10 @@ impl<'a> Tests<'a> {
 }
 
 impl Sink for Tests<'_> {
+    fn rewind(&mut self) {
+        self.row = 0;
+    }
+
     fn passes(&mut self, _rows: usize) -> bool {
         false
     }

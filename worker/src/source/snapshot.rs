@@ -148,8 +148,8 @@ pub(super) fn told(dataset: &str, fault: Fault) -> Error {
             tracing::warn!(dataset, detail, "a dataset cannot be read: {what}");
             Error::data(format!("dataset {dataset} cannot be read: {what}; tell its owner"))
         }
-        // Named where the column is known.
-        Fault::Inexact => Error::data(format!("dataset {dataset} holds an integer beyond 2^53")),
+        // Neither gets here: the one is told with its column, after the other the chunk is read again.
+        fault @ (Fault::Inexact | Fault::HiddenNulls) => Error::data(format!("dataset {dataset} has {fault}")),
     }
 }
 

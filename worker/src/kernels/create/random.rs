@@ -68,15 +68,19 @@ impl simd::Body for Uniforms<'_> {
     #[inline(always)]
     fn run(self) {
         let Draws { words, values, kept } = self.draws;
-        for i in 0..BATCH {
+        let [w0, w1, w2, w3] = words;
+        for (i, (w0, w1)) in w0.iter_mut().zip(&mut *w1).enumerate() {
             let row = self.row.wrapping_add(i as u64);
-            (words[0][i], words[1][i]) = (row & LOW, row >> 32);
-            (words[2][i], words[3][i]) = (self.column & LOW, self.column >> 32);
+            (*w0, *w1) = (row & LOW, row >> 32);
         }
-        philox(self.seed, words);
-        for i in 0..BATCH {
-            values[i] = unit_interval(words[0][i] | words[1][i] << 32);
-            kept[i] = unit_interval(words[2][i] | words[3][i] << 32);
+        w2.fill(self.column & LOW);
+        w3.fill(self.column >> 32);
+        philox(self.seed, [w0, w1, w2, w3]);
+        for ((value, low), high) in values.iter_mut().zip(w0).zip(w1) {
+            *value = unit_interval(*low | *high << 32);
+        }
+        for ((kept, low), high) in kept.iter_mut().zip(w2).zip(w3) {
+            *kept = unit_interval(*low | *high << 32);
         }
     }
 }
@@ -92,12 +96,13 @@ const LOW: u64 = 0xffff_ffff;
 
 /// Philox4x32-10 of each column of counters, in place; round by round, so that it is vectorised.
 #[inline(always)]
-fn philox<const N: usize>(key: u64, words: &mut [[u64; N]; 4]) {
+fn philox<const N: usize>(key: u64, [c0, c1, c2, c3]: [&mut [u64; N]; 4]) {
     let (mut k0, mut k1) = (key & LOW, key >> 32);
-    let [c0, c1, c2, c3] = words;
     for _round in 0..10 {
         for i in 0..N {
-            let (p0, p1) = (0xd251_1f53 * (c0[i] & LOW), 0xcd9e_8d57 * (c2[i] & LOW));
+            // Neither overflows 64 bits.
+            let p0 = (c0[i] & LOW).wrapping_mul(0xd251_1f53);
+            let p1 = (c2[i] & LOW).wrapping_mul(0xcd9e_8d57);
             (c0[i], c1[i]) = ((p1 >> 32) ^ c1[i] ^ k0, p1 & LOW);
             (c2[i], c3[i]) = ((p0 >> 32) ^ c3[i] ^ k1, p0 & LOW);
         }

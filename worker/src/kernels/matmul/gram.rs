@@ -8,17 +8,24 @@ use super::{
     super::{
         Context,
         blas::{self, Into},
+        simd::{self, Line},
         view::{Panel, PanelMut, grouped, segments, units},
     },
     accumulate, general,
 };
 use crate::{
-    matrix::{Builder, Matrix},
+    matrix::{Builder, Matrix, Tile},
     memory::Buffer,
 };
 
 /// Columns of a panel of the result.
 const PANEL: usize = 512;
+
+/// Lines of eight rows that are multiplied at a time without BLAS.
+const BLOCK_LINES: usize = 32;
+
+/// Columns up to which such a block stays in a second-level cache (512 KiB); beyond, BLAS is faster.
+const OWN_COLUMNS_MAX: usize = 256;
 
 /// `X.T @ X`; `(n,d) → (d,d)`, exactly symmetric.
 pub fn gram(x: &Matrix, cx: &Context<'_>) -> Result<Matrix> {
@@ -32,9 +39,12 @@ pub fn gram(x: &Matrix, cx: &Context<'_>) -> Result<Matrix> {
     let tasks = panels.iter().flat_map(|panel| groups.iter().map(move |group| (panel, group))).collect();
     let accumulators = cx.map(tasks, |(panel, group): (&Range<usize>, &Range<usize>)| -> Result<Buffer> {
         let mut out = cx.memory.zeros(panel.end * panel.len())?;
+        let lines = if d <= OWN_COLUMNS_MAX { d * BLOCK_LINES } else { 0 };
+        let _scratch = cx.memory.ticket((lines * size_of::<Line>()) as u64)?;
+        let mut scratch = vec![Line::ZERO; lines];
         for tile in group.clone() {
             cx.cancel.check()?;
-            add_tile(x, tile, panel, &mut out)?;
+            add_tile(x, tile, panel, &mut out, &mut scratch)?;
         }
         Ok(out)
     })?;
@@ -51,8 +61,11 @@ pub fn gram(x: &Matrix, cx: &Context<'_>) -> Result<Matrix> {
 }
 
 /// Adds a tile's part to a panel of the upper triangle: the rows above the panel's diagonal block, and that block.
-fn add_tile(x: &Matrix, tile: usize, panel: &Range<usize>, out: &mut [f64]) -> Result<()> {
+fn add_tile(x: &Matrix, tile: usize, panel: &Range<usize>, out: &mut [f64], scratch: &mut [Line]) -> Result<()> {
     let tile = &x.tiles()[tile];
+    if !scratch.is_empty() && add_blocks(tile, panel, out, scratch) {
+        return Ok(());
+    }
     let rows = tile.first_row()..tile.first_row() + tile.rows();
     let right = Panel::of(x, rows.clone(), panel.clone());
     let stride = panel.end;
@@ -64,6 +77,29 @@ fn add_tile(x: &Matrix, tile: usize, panel: &Range<usize>, out: &mut [f64]) -> R
     }
     let mut diagonal = PanelMut { data: &mut out[panel.start..], stride, rows: panel.len(), columns: panel.len() };
     blas::syrk(right, &mut diagonal)
+}
+
+/// The same without BLAS, in blocks of rows that are copied to where they are aligned and stay in cache; false if this
+/// CPU has no instructions for it.
+fn add_blocks(tile: &Tile, panel: &Range<usize>, out: &mut [f64], scratch: &mut [Line]) -> bool {
+    segments(0..tile.rows(), 8 * BLOCK_LINES).all(|rows| {
+        let height = rows.len().div_ceil(8);
+        for (column, lines) in scratch.chunks_exact_mut(height).take(panel.end).enumerate() {
+            let cells = &tile.column(column)[rows.clone()];
+            let (fours, rest) = cells.as_chunks::<4>();
+            let (eights, four) = fours.as_chunks::<2>();
+            for (line, cells) in lines.iter_mut().zip(eights) {
+                line.0 = *cells;
+            }
+            // The last line, if it is not full, is filled up with zeros.
+            if let Some(last) = lines.get_mut(eights.len()) {
+                *last = Line::ZERO;
+                last.0[..four.len()].copy_from_slice(four);
+                last.0[four.len()][..rest.len()].copy_from_slice(rest);
+            }
+        }
+        simd::add_gram(scratch, height, panel.clone(), out)
+    })
 }
 
 /// A symmetric matrix from its upper triangle.

@@ -9,7 +9,11 @@ use arrow::{
 use fondaco_proto::op::CompareOp;
 use parquet::{
     basic::{Compression, Encoding},
-    file::properties::{WriterProperties, WriterVersion},
+    file::{
+        metadata::{ParquetMetaDataReader, ParquetMetaDataWriter},
+        properties::{WriterProperties, WriterVersion},
+        statistics::Statistics,
+    },
 };
 
 use super::{
@@ -103,6 +107,34 @@ fn flipped_bits_in_arrow() {
         write_arrow(&path, &table(), 1_100, compression);
         flip(&path, seed as u64);
     }
+}
+
+/// Some writers say 0 where they did not count.
+#[test]
+fn nulls_that_the_statistics_do_not_know_of() {
+    let folder = Folder::new();
+    let path = folder.file("a.parquet");
+    let values: Vec<Option<f64>> = (0..ROWS).map(|row| (row < 2_000 || row % 3 > 0).then_some(row as f64)).collect();
+    let column: ArrayRef = Arc::new(Float64Array::from(values.clone()));
+    write_parquet(&path, &batch(vec![("x", column)]), groups_of(1_500));
+    let bytes = fs::read(&path).unwrap();
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&File::open(&path).unwrap()).unwrap();
+    let mut lying = metadata.clone().into_builder();
+    for group in lying.take_row_groups() {
+        let chunk = group.column(0).clone().into_builder();
+        let statistics = Statistics::double(Some(0.0), Some(ROWS as f64), None, Some(0), false);
+        let chunk = chunk.set_statistics(statistics).build().unwrap();
+        lying = lying.add_row_group(group.into_builder().set_column_metadata(vec![chunk]).build().unwrap());
+    }
+    let mut footer = Vec::new();
+    ParquetMetaDataWriter::new(&mut footer, &lying.build()).finish().unwrap();
+    fs::write(&path, [bytes, footer].concat()).unwrap();
+    let expected =
+        |holds: fn(f64) -> bool| -> Vec<f64> { values.iter().flatten().copied().filter(|x| holds(*x)).collect() };
+    let all: Vec<f64> = values.iter().map(|value| value.unwrap_or(f64::NAN)).collect();
+    assert_cells(&read(&path, &request(&[], None)).unwrap(), &all);
+    let filter = compare("x", CompareOp::Greater, 1_234.0);
+    assert_cells(&read(&path, &request(&[], Some(filter))).unwrap(), &expected(|x| x > 1_234.0));
 }
 
 #[test]

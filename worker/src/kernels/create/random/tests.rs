@@ -10,9 +10,9 @@ use super::*;
 #[test]
 fn philox_gives_the_known_answers() {
     let check = |key, [low, high]: [u64; 2], expected: [u64; 2]| {
-        let mut words = [[low & LOW], [low >> 32], [high & LOW], [high >> 32]];
-        philox(key, &mut words);
-        assert_eq!([words[0][0] | words[1][0] << 32, words[2][0] | words[3][0] << 32], expected);
+        let (mut c0, mut c1, mut c2, mut c3) = ([low & LOW], [low >> 32], [high & LOW], [high >> 32]);
+        philox(key, [&mut c0, &mut c1, &mut c2, &mut c3]);
+        assert_eq!([c0[0] | c1[0] << 32, c2[0] | c3[0] << 32], expected);
     };
     check(0, [0, 0], [0xe169_c58d_6627_e8d5, 0x9b00_dbd8_bc57_ac4c]);
     check(u64::MAX, [u64::MAX, u64::MAX], [0x41c8_3b0e_408f_276d, 0x6d54_51fd_a20b_c7c6]);
