@@ -16,7 +16,7 @@ use crate::{
     perform::{carry_out, perform},
     plan::scatter,
     read::Read,
-    session::Session,
+    session::{Session, finished},
 };
 
 /// How often sites are told of dropped variables when no program tells them.
@@ -63,7 +63,7 @@ impl Federation {
         for (index, site) in sites.into_iter().enumerate() {
             opening.spawn(async move { (index, Connection::open(site, coordinator).await) });
         }
-        let mut opened = opening.join_all().await;
+        let mut opened = finished(opening).await;
         opened.sort_by_key(|(index, _)| *index);
         let connections: Vec<Connection> =
             opened.into_iter().map(|(_, connection)| connection).collect::<Result<_>>()?;

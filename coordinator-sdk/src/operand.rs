@@ -5,7 +5,7 @@ use ndarray::{ArcArray2, Array2, ArrayView2};
 use crate::{FedMatrix, plan::Arg};
 
 /// A number, an array of the coordinator, or a federated matrix. Arrays are `(rows, columns)`: `(1, d)` broadcasts as
-/// a row, `(n, 1)` as a column.
+/// a row, `(n, 1)` as a column. An array that is borrowed is copied; one given by value, or as `ArcArray2`, is not.
 #[derive(Clone)]
 pub enum Operand {
     /// The same number for every cell.

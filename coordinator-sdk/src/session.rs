@@ -90,7 +90,7 @@ impl Session {
                 programs.spawn(async move { session.run(site, items, fetches).await });
             }
         }
-        let mut ran = programs.join_all().await;
+        let mut ran = finished(programs).await;
         ran.sort_by_key(|ran| ran.site);
         let error = ran.iter().find_map(|ran| ran.result.as_ref().err().cloned());
         for ran in ran {
@@ -260,7 +260,7 @@ impl Session {
             let session = self.clone();
             clears.spawn(async move { (site, session.sites[site].clear(&[]).await) });
         }
-        let mut cleared = clears.join_all().await;
+        let mut cleared = finished(clears).await;
         cleared.sort_by_key(|(site, _)| *site);
         cleared.into_iter().try_for_each(|(_, result)| result)
     }
@@ -284,6 +284,19 @@ impl Ran {
             }
         }
     }
+}
+
+/// What all tasks gave, but for those that a stopping runtime has cut off.
+pub(crate) async fn finished<T: 'static>(mut tasks: JoinSet<T>) -> Vec<T> {
+    let mut results = Vec::with_capacity(tasks.len());
+    while let Some(joined) = tasks.join_next().await {
+        match joined {
+            Ok(result) => results.push(result),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_cut_off) => {}
+        }
+    }
+    results
 }
 
 /// Waits for all of these; what is not answered yet is sent.

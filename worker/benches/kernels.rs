@@ -1,5 +1,6 @@
 //! The main kernels on a million rows: `cargo bench -p fondaco-worker --bench kernels`. `FONDACO_BENCH_ROWS` sets
 //! another number of rows.
+#![expect(clippy::expect_used, reason = "a benchmark ends where it cannot go on")]
 
 use std::{slice, sync::Arc};
 

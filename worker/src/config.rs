@@ -169,6 +169,9 @@ pub struct Limits {
     pub programs_queued_max: usize,
     /// Programs whose receipts and outputs a scope keeps for a retry. Default 16.
     pub programs_kept_max: usize,
+    /// Bytes of the values of one answer that is kept whole; a larger one can be given again while its variables are
+    /// bound. Default 4 MiB.
+    pub kept_bytes_max: u64,
     /// Scopes of one tenant. Default 64.
     pub scopes_max: usize,
     /// Variables of one scope. Default 100,000.
@@ -200,6 +203,7 @@ impl Default for Limits {
             programs_running_max: 64,
             programs_queued_max: 256,
             programs_kept_max: 16,
+            kept_bytes_max: 4 << 20,
             scopes_max: 64,
             variables_max: 100_000,
             compute_threads_max: (4 * cores).min(96),

@@ -47,7 +47,7 @@ pub async fn run(worker: &Arc<State>, mut staged: Staged, program: &Program, can
             }
         });
     }
-    staged.commit(receipts, &program.fetch, worker.limits.programs_kept_max)
+    staged.commit(receipts, &program.fetch, &worker.limits)
 }
 
 /// One instruction of a running program.

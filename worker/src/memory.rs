@@ -13,6 +13,10 @@ use std::{
 
 use fondaco_proto::{Error, Result};
 
+use self::cells::Cells;
+
+mod cells;
+
 /// For how long a freed buffer is kept for the next taker.
 pub const POOL_IDLE_MAX: Duration = Duration::from_secs(30);
 
@@ -36,7 +40,7 @@ struct State {
     /// Bytes in use or idle.
     reserved: u64,
     idle_bytes: u64,
-    idle: HashMap<usize, Vec<(Instant, Vec<f64>)>>,
+    idle: HashMap<usize, Vec<(Instant, Cells)>>,
 }
 
 impl fmt::Debug for Memory {
@@ -169,14 +173,14 @@ impl Memory {
             }
             found
         };
-        let mut data = pooled.map_or_else(|| vec![0.0; len], |(_, data)| data);
+        let mut data = pooled.map_or_else(|| Cells::zeros(len), |(_, data)| data);
         if self.poison {
             data.fill(f64::NAN);
         }
         Buffer { data, memory: Arc::clone(self) }
     }
 
-    fn give(&self, data: Vec<f64>) {
+    fn give(&self, data: Cells) {
         let bytes = data.len() as u64 * 8;
         let mut state = self.lock();
         if data.len() >= POOLED_LEN_MIN && state.idle_bytes + bytes <= self.idle_bytes_max {
@@ -214,7 +218,7 @@ impl Memory {
 
 /// Doubles that are counted in the budget; back to the pool when dropped.
 pub struct Buffer {
-    data: Vec<f64>,
+    data: Cells,
     memory: Arc<Memory>,
 }
 

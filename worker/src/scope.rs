@@ -2,7 +2,7 @@
 //! and an absent one look the same.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -18,6 +18,10 @@ use crate::{
     auth::Tenant, cancel::Cancel, config::Limits, label::Label, matrix::Matrix, names::NameSet, quota::Charge,
     support::Support,
 };
+
+use self::kept::KeptAnswers;
+
+mod kept;
 
 /// What a variable is bound to: what belongs together, stored together.
 #[derive(Debug)]
@@ -78,7 +82,7 @@ struct State {
     variables: Values,
     /// Names that were ever bound, or are about to be.
     taken: NameSet,
-    kept: VecDeque<(ProgramId, Arc<Outcome>)>,
+    kept: KeptAnswers,
     running: HashSet<ProgramId>,
 }
 
@@ -88,7 +92,7 @@ impl Scope {
             used: Instant::now(),
             variables: HashMap::new(),
             taken: NameSet::default(),
-            kept: VecDeque::new(),
+            kept: KeptAnswers::default(),
             running: HashSet::new(),
         };
         Self {
@@ -137,8 +141,8 @@ impl Scope {
     pub fn begin(self: &Arc<Self>, program: &Program, limits: &Limits) -> Result<Begin> {
         let mut state = self.lock();
         state.used = Instant::now();
-        if let Some((_, outcome)) = state.kept.iter().find(|(id, _)| *id == program.id) {
-            return Ok(Begin::Again(Arc::clone(outcome)));
+        if let Some(outcome) = state.kept.find(program.id) {
+            return Ok(Begin::Again(outcome?));
         }
         if state.running.contains(&program.id) {
             let message = "this program still runs; its first caller will get the answer, or retry shortly";
@@ -246,7 +250,7 @@ impl Staged {
     ///
     /// # Errors
     /// `ScopeLost` if the scope ended meanwhile.
-    pub fn commit(mut self, receipts: Vec<Receipt>, fetch: &[VarId], kept_max: usize) -> Result<Arc<Outcome>> {
+    pub fn commit(mut self, receipts: Vec<Receipt>, fetch: &[VarId], limits: &Limits) -> Result<Arc<Outcome>> {
         let fetched = fetch.iter().map(|var| Ok((*var, Arc::clone(self.get(*var)?)))).collect::<Result<Vec<_>>>()?;
         let outcome = Arc::new(Outcome { receipts, fetched });
         let mut state = self.scope.lock();
@@ -259,11 +263,7 @@ impl Staged {
             }
         }
         let mut gone: Vec<_> = self.drops.iter().filter_map(|var| state.variables.remove(var)).collect();
-        state.kept.push_back((self.id, Arc::clone(&outcome)));
-        let mut forgotten = Vec::new();
-        while state.kept.len() > kept_max {
-            forgotten.extend(state.kept.pop_front());
-        }
+        let forgotten = state.kept.keep(self.id, &outcome, limits);
         state.used = Instant::now();
         drop(state);
         gone.clear();

@@ -73,7 +73,7 @@ pub async fn receive(
     drop(writer);
     staged.stage(output, execute::upload(&staged, builder.finish(), &hash, charge));
     let receipt = Receipt { shape: Some(shape), ..Receipt::default() };
-    staged.commit(vec![receipt], &[], state.limits.programs_kept_max)?;
+    staged.commit(vec![receipt], &[], &state.limits)?;
     Ok(receipt)
 }
 

@@ -10,8 +10,7 @@ use std::{
 use fondaco_lineage::{Cache, Trace};
 use fondaco_proto::{Error, FILE_DESCRIPTOR_SET, Result, Shape, wire::federated_worker_server::FederatedWorkerServer};
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::{Identity, Server, ServerTlsConfig};
+use tonic::transport::{Identity, Server, ServerTlsConfig, server::TcpIncoming};
 
 use crate::{
     admin,
@@ -220,7 +219,6 @@ impl Worker {
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<FederatedWorkerServer<Service>>().await;
         let mut server = Server::builder()
-            .tcp_nodelay(true)
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES)
             .max_frame_size(1 << 20)
@@ -244,7 +242,8 @@ impl Worker {
         };
         let router = server.add_service(health_service).add_service(service);
         let router = router.add_optional_service(reflection.ok());
-        let incoming = TcpListenerStream::new(self.listener);
+        // Without it a small answer waits for the acknowledgement of the one before, some 40 ms.
+        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
         let _janitor = spawn_aborting(janitor(Arc::clone(&self.state)));
         let _admin = spawn_aborting(admin::serve(Arc::clone(&self.state), self.address.port()));
         tokio::select! {

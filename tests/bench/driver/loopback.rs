@@ -16,8 +16,11 @@ use fondaco_proto::wire::{
     federated_worker_server::{FederatedWorker, FederatedWorkerServer},
 };
 use serde_json::{Value, json};
-use tokio_stream::{Stream, wrappers::TcpListenerStream};
-use tonic::{Request, Response, Status, Streaming, transport::Endpoint};
+use tokio_stream::Stream;
+use tonic::{
+    Request, Response, Status, Streaming,
+    transport::{Endpoint, server::TcpIncoming},
+};
 
 use crate::{AnyError, number};
 
@@ -37,9 +40,8 @@ pub fn child(kind: &str) -> Result<(), AnyError> {
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
                 announce(&listener.local_addr()?.to_string())?;
-                let server = tonic::transport::Server::builder().tcp_nodelay(true);
-                let mut server = server.http2_keepalive_interval(None);
-                let incoming = TcpListenerStream::new(listener);
+                let mut server = tonic::transport::Server::builder().http2_keepalive_interval(None);
+                let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
                 server.add_service(FederatedWorkerServer::new(Bare)).serve_with_incoming(incoming).await?;
                 Ok(())
             })

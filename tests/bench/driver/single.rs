@@ -11,7 +11,7 @@ use fondaco_proto::{
     op::{Binary, BinaryFunction, CreateOp, ElementwiseOp, Fill, Scalar},
     wire::{self, federated_worker_client::FederatedWorkerClient},
 };
-use ndarray::Array2;
+use ndarray::{ArcArray2, Array2};
 use prost::Message as _;
 use serde_json::{Value, json};
 use tonic::{Request, transport::Channel};
@@ -22,13 +22,15 @@ use crate::{AnyError, Tenant, loopback, number, text, texts};
 pub struct Bench<'a> {
     tenant: &'a Tenant,
     loaded: Option<(FedMatrix, FedMatrix)>,
+    /// What is put, made once.
+    numbers: ArcArray2<f64>,
     put: Option<FedMatrix>,
     tiny: Option<Tiny>,
 }
 
 impl<'a> Bench<'a> {
     pub fn new(tenant: &'a Tenant) -> Self {
-        Self { tenant, loaded: None, put: None, tiny: None }
+        Self { tenant, loaded: None, numbers: ArcArray2::zeros((0, 0)), put: None, tiny: None }
     }
 
     fn fed(&self) -> &Federation {
@@ -155,13 +157,15 @@ impl<'a> Bench<'a> {
         self.put = None;
         self.settle().await;
         let shape = (number(command, "rows")?, number(command, "columns")?);
-        let mut state = 1_u64;
-        let array = Array2::from_shape_simple_fn(shape, || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 11) as f64 / (1_u64 << 53) as f64
-        });
+        if self.numbers.dim() != shape {
+            let mut state = 1_u64;
+            self.numbers = ArcArray2::from_shape_simple_fn(shape, || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 11) as f64 / (1_u64 << 53) as f64
+            });
+        }
         let begun = Instant::now();
-        let matrix = self.fed().put_whole("site0", &array)?;
+        let matrix = self.fed().put_whole("site0", self.numbers.clone())?;
         matrix.persist().await?;
         let seconds = begun.elapsed().as_secs_f64();
         self.put = Some(matrix);

@@ -77,14 +77,12 @@ async fn functions_that_leave_one_row_standing() {
 /// Half of the rows on one step, half on another, and one between them: neither step tells who it is.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_row_between_two_constants() {
-    let attempts: &[Attempt] = &[
-        ("clip between neighbours", |p, d| {
-            let x = p.apply(op::read_columns(d, &["c0"]), &[]);
-            let (low, high) = (sorted()[12] - 1e-3, sorted()[12] + 1e-3);
-            let clipped = p.apply(op::ternary(Ternary::Clip { low, high }), &[x]);
-            p.apply(op::sum(), &[clipped])
-        }),
-    ];
+    let attempts: &[Attempt] = &[("clip between neighbours", |p, d| {
+        let x = p.apply(op::read_columns(d, &["c0"]), &[]);
+        let (low, high) = (sorted()[12] - 1e-3, sorted()[12] + 1e-3);
+        let clipped = p.apply(op::ternary(Ternary::Clip { low, high }), &[x]);
+        p.apply(op::sum(), &[clipped])
+    })];
     refused_unless_public(attempts).await;
 }
 

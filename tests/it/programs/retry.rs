@@ -28,6 +28,23 @@ async fn after_the_commit_a_retry_gets_the_same_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_large_answer_is_held_by_its_variables() {
+    let site = Plan::new().limits(|limits| (limits.reuse, limits.kept_bytes_max) = (false, 100)).start().await;
+    let ada = site.client("ada").await;
+    let mut program = ada.program();
+    let x = program.apply(op::rand(30, 3, 7), &[]);
+    program.fetch(x);
+    let first = ada.run(&program).await.unwrap();
+    let again = ada.run(&program).await.unwrap();
+    assert_eq!((again.replayed, &again.values), (true, &first.values));
+    let bytes = site.used_bytes();
+    ada.clear(&[x]).await.unwrap();
+    assert!(site.used_bytes() < bytes, "a dropped variable gives its memory back");
+    let refused = refusal(ada.run(&program).await, NotFound);
+    assert!(refused.message().contains("kept_bytes_max"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_the_last_programs_are_kept() {
     let site = Plan::new().limits(|limits| limits.programs_kept_max = 2).start().await;
     let ada = site.client("ada").await;

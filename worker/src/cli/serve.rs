@@ -1,7 +1,7 @@
 //! `fondaco worker`.
 #![expect(clippy::print_stdout, reason = "a command answers on standard output")]
 
-use std::{error::Error, net::SocketAddr};
+use std::{error::Error, io::IsTerminal, net::SocketAddr};
 
 use fondaco_worker::{
     Worker,
@@ -18,7 +18,8 @@ use super::{WorkerArguments, folder, owner};
 /// If the configuration is not valid, or the address is taken.
 pub fn run(arguments: WorkerArguments) -> Result<(), Box<dyn Error>> {
     let filter = EnvFilter::try_from_env("FONDACO_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     let mut tokens = Vec::new();
     let config = match (&arguments.what.config, &arguments.what.data) {
         (Some(path), _) => Config::load(path)?,

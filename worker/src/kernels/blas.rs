@@ -8,6 +8,10 @@ use fondaco_proto::{Error, Result};
 
 use super::view::{Panel, PanelMut};
 
+mod gemv;
+
+pub use gemv::gemv;
+
 unsafe extern "C" {
     fn openblas_set_num_threads(threads: c_int);
     fn openblas_get_corename() -> *const std::ffi::c_char;
@@ -79,7 +83,7 @@ pub fn gemm(a: Panel<'_>, b: Panel<'_>, c: &mut PanelMut<'_>, into: Into) -> Res
     if m == 0 || n == 0 {
         return Ok(());
     }
-    // Not left to `beta`: OpenBLAS's gemv may scale what was there, NaN included.
+    // Not left to `beta`: these add, and OpenBLAS's gemv may scale what was there, NaN included.
     if into == Into::Overwrite && (k == 0 || m == 1 || n == 1) {
         fill(c, 0.0);
     }
@@ -87,13 +91,20 @@ pub fn gemm(a: Panel<'_>, b: Panel<'_>, c: &mut PanelMut<'_>, into: Into) -> Res
         return Ok(());
     }
     if n == 1 {
-        let step = if b.transposed { b.stride } else { 1 };
-        return gemv(a, (b.data, step), (&mut *c.data, 1));
+        if !b.transposed {
+            gemv(a, &b.data[..k], &mut c.data[..m]);
+            return Ok(());
+        }
+        return strided_gemv(a, (b.data, b.stride), (&mut *c.data, 1));
     }
     if m == 1 {
         let step = if a.transposed { 1 } else { a.stride };
         let flipped = Panel { rows: b.columns, columns: b.rows, transposed: !b.transposed, ..b };
-        return gemv(flipped, (a.data, step), (&mut *c.data, c.stride));
+        if step == 1 && c.stride == 1 {
+            gemv(flipped, &a.data[..k], &mut c.data[..n]);
+            return Ok(());
+        }
+        return strided_gemv(flipped, (a.data, step), (&mut *c.data, c.stride));
     }
     let (m, n, k) = (int(m)?, int(n)?, int(k)?);
     let (lda, ldb, ldc) = (int(a.stride)?, int(b.stride)?, int(c.stride)?);
@@ -120,7 +131,7 @@ pub fn gemm(a: Panel<'_>, b: Panel<'_>, c: &mut PanelMut<'_>, into: Into) -> Res
 }
 
 /// `y += a @ x`; each vector is its cells and their distance.
-fn gemv(a: Panel<'_>, x: (&[f64], usize), y: (&mut [f64], usize)) -> Result<()> {
+fn strided_gemv(a: Panel<'_>, x: (&[f64], usize), y: (&mut [f64], usize)) -> Result<()> {
     let (rows, columns) = if a.transposed { (a.columns, a.rows) } else { (a.rows, a.columns) };
     let spans = |len: usize, step: usize, count: usize| step > 0 && (count - 1).saturating_mul(step) < len;
     check(panel_holds(&a) && spans(x.0.len(), x.1, a.columns) && spans(y.0.len(), y.1, a.rows))?;

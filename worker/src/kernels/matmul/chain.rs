@@ -8,9 +8,9 @@ use fondaco_proto::{
 use super::{
     super::{
         Context,
-        blas::{self, Into},
+        blas::gemv,
         elementwise,
-        view::{Panel, PanelMut, copy_vector, grouped, segments, vector_cells},
+        view::{Panel, copy_vector, grouped, segments, vector_cells},
     },
     accumulate, general,
 };
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Rows of a block, of narrow matrices.
-const BLOCK_ROWS: usize = 256;
+const BLOCK_ROWS: usize = 512;
 
 /// Cells of a block (512 KiB), of wide ones.
 const BLOCK_CELLS: usize = 1 << 16;
@@ -72,7 +72,7 @@ pub fn mmchain(x: &Matrix, v: &Matrix, f: Middle<'_>, cx: &Context<'_>) -> Resul
         let mut out = cx.memory.zeros(d)?;
         for tile in &x.tiles()[group] {
             cx.cancel.check()?;
-            add_tile(tile, &coefficients, f, &mut out)?;
+            add_tile(tile, &coefficients, f, &mut out);
         }
         Ok(out)
     })?;
@@ -81,10 +81,10 @@ pub fn mmchain(x: &Matrix, v: &Matrix, f: Middle<'_>, cx: &Context<'_>) -> Resul
 }
 
 /// Adds a tile's part, block after block.
-fn add_tile(tile: &Tile, v: &[f64], f: Middle<'_>, out: &mut [f64]) -> Result<()> {
+fn add_tile(tile: &Tile, v: &[f64], f: Middle<'_>, out: &mut [f64]) {
     let d = v.len();
     if d == 0 {
-        return Ok(());
+        return;
     }
     let mut scratch = [0.0; BLOCK_ROWS];
     let height = (BLOCK_CELLS / d).clamp(16, BLOCK_ROWS);
@@ -97,17 +97,9 @@ fn add_tile(tile: &Tile, v: &[f64], f: Middle<'_>, out: &mut [f64]) -> Result<()
             columns: d,
             transposed: false,
         };
-        let v = Panel { data: v, stride: d, rows: d, columns: 1, transposed: false };
-        blas::gemm(
-            block,
-            v,
-            &mut PanelMut { data: u, stride: rows.len(), rows: rows.len(), columns: 1 },
-            Into::Overwrite,
-        )?;
+        u.fill(0.0);
+        gemv(block, v, u);
         f.apply(tile.first_row() + rows.start..tile.first_row() + rows.end, u);
-        let u = Panel { data: u, stride: rows.len(), rows: rows.len(), columns: 1, transposed: false };
-        let block = Panel { rows: d, columns: rows.len(), transposed: true, ..block };
-        blas::gemm(block, u, &mut PanelMut { data: &mut *out, stride: d, rows: d, columns: 1 }, Into::Add)?;
+        gemv(Panel { rows: d, columns: rows.len(), transposed: true, ..block }, u, out);
     }
-    Ok(())
 }
