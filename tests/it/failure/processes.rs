@@ -1,8 +1,6 @@
 //! kill -9 and SIGTERM, on both sides; and the owner's commands.
 
 use std::{
-    io::{BufRead as _, BufReader},
-    net::SocketAddr,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -12,15 +10,11 @@ use ndarray::Array2;
 use serde_json::Value;
 
 use crate::harness::{
-    Client, Folder, PATIENCE, Process, Program, Table, eventually, op, owner, refusal, tenant, within,
+    Client, Folder, PATIENCE, Process, Program, Table, built, eventually, op, owner, refusal, tenant, within,
 };
 
 /// Within which a coordinator learns that a worker is gone.
 const SECONDS: Duration = Duration::from_secs(10);
-
-/// Address and token of the worker, for the coordinator that is to be killed.
-const ADDRESS: &str = "FONDACO_IT_ADDRESS";
-const TOKEN: &str = "FONDACO_IT_TOKEN";
 
 fn folder() -> Folder {
     let folder = Folder::new();
@@ -65,23 +59,6 @@ async fn a_killed_worker_is_noticed_within_seconds() {
     next.expect_err("the worker is still gone");
 }
 
-/// Not a test by itself: the coordinator that [`a_killed_coordinators_memory_returns`] starts and kills.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "started by another test, as a process of its own"]
-async fn coordinator_to_be_killed() {
-    let (Ok(address), Ok(token)) = (std::env::var(ADDRESS), std::env::var(TOKEN)) else { return };
-    let address: SocketAddr = address.parse().unwrap();
-    let mut client = Client::connect(address, Some(&token)).await;
-    client.open().await.unwrap();
-    let name = client.name();
-    client.put(name, &Array2::ones((50_000, 10))).await.unwrap();
-    let (program, _) = busy(&client, 1500);
-    let call = tokio::spawn(async move { client.run(&program).await });
-    eventually("the program runs", async || tenant(address.port(), "ada").await.programs == 1).await;
-    eprintln!("ready");
-    let _never = call.await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_coordinators_memory_returns() {
     let token = "a-token-of-ada";
@@ -92,20 +69,15 @@ async fn a_killed_coordinators_memory_returns() {
     );
     let process = Process::configured(folder(), &site);
     let port = process.address.port();
-    let mut coordinator = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "failure::processes::coordinator_to_be_killed", "--ignored", "--nocapture"])
-        .env(ADDRESS, process.address.to_string())
-        .env(TOKEN, token)
+    let mut coordinator = Command::new(built("examples/busy-coordinator"))
+        .arg(format!("fondaco://{token}@{}", process.address))
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(coordinator.stderr.take().unwrap()).lines();
-    let ready = lines.by_ref().map_while(Result::ok).any(|line| line == "ready");
+    eventually("its program runs", async || tenant(port, "ada").await.programs == 1).await;
     let held = status_json(port);
     coordinator.kill().unwrap();
     coordinator.wait().unwrap();
-    assert!(ready, "the coordinator ended before it was killed");
     let me = &held["tenants"][0];
     assert_eq!((me["scopes"].as_u64(), me["programs"].as_u64()), (Some(1), Some(1)), "{held}");
     assert!(me["bytes"].as_u64() >= Some(4_000_000) && held["memory_bytes"].as_u64() >= Some(4_000_000), "{held}");

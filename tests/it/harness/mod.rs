@@ -14,7 +14,7 @@ mod wait;
 
 pub use client::{Answer, Client, Refused, Result, chunks, refusal};
 pub use folder::Folder;
-pub use process::{Process, owner};
+pub use process::{Process, built, owner};
 pub use program::Program;
 pub use random::Random;
 pub use site::{Plan, Site, status, tenant, token};

@@ -19,15 +19,22 @@ pub struct Process {
     folder: Folder,
 }
 
-/// The binary that was built beside this test.
+/// What was built beside this test.
 ///
 /// # Panics
 /// If it is not there.
-pub fn binary() -> PathBuf {
+pub fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this test has a path");
-    let path = test.parent().and_then(|deps| deps.parent()).map(|profile| profile.join("fondaco"));
+    let path = test.parent().and_then(|deps| deps.parent()).map(|profile| profile.join(name));
     let path = path.filter(|path| path.is_file());
-    path.expect("the binary `fondaco` is missing beside the tests: `make test` builds it, or `cargo build --bins`")
+    path.unwrap_or_else(|| {
+        panic!("{name} is missing beside the tests: `make test` builds it, or `cargo build --all-targets`")
+    })
+}
+
+/// The worker's binary.
+pub fn binary() -> PathBuf {
+    built("fondaco")
 }
 
 /// Runs an owner's command to its end.
