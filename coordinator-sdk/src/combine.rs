@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView1, ShapeBuilder, Zip, s};
 
 use crate::layout::Cut;
 
-/// How partial results become one. All parts have the same shape, but for `Concat`.
+/// How partial results become one. All parts have the same shape, but for `Covariance` and `Concat`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Combine {
     /// The sum, compensated.
@@ -23,6 +23,14 @@ pub(crate) enum Combine {
         ddof: u32,
         /// Standard deviations instead.
         root: bool,
+    },
+    /// Covariances. Each site has the moments of one operand or of two, then the first one's centred products with
+    /// itself and with the other.
+    Covariance {
+        /// One or two.
+        operands: usize,
+        /// Delta degrees of freedom.
+        ddof: u32,
     },
     /// One below the other (`Rows`), or side by side (`Columns`).
     Concat(Cut),
@@ -48,6 +56,7 @@ impl Combine {
                 });
                 variance
             }
+            Self::Covariance { operands, ddof } => covariance(&parts, operands, ddof),
             Self::Concat(_) if parts.len() == 1 => parts.remove(0),
             Self::Concat(cut) => concat(cut, parts),
         }
@@ -116,6 +125,37 @@ fn merge(a: ArrayView1<f64>, b: ArrayView1<f64>) -> [f64; 3] {
     [count, a[1] + delta * share, a[2] + b[2] + delta * delta * a[0] * share]
 }
 
+/// Merges sums of products of deviations as variances are merged: each site's are from its own means (Chan, Golub &
+/// LeVeque 1979; for two variables Pébay 2008, "Formulas for robust, one-pass parallel computation of covariances").
+fn covariance(parts: &[Array2<f64>], operands: usize, ddof: u32) -> Array2<f64> {
+    let beside = |parts: &[Array2<f64>]| concat(Cut::Columns, parts.to_vec());
+    let mut merged: Option<[Array2<f64>; 3]> = None;
+    for site in parts.chunks_exact(2 * operands) {
+        let (of_x, all, products) = (site[0].clone(), beside(&site[..operands]), beside(&site[operands..]));
+        merged = match merged {
+            Some([left, right, sums]) if of_x.is_empty() || of_x[[0, 0]] > 0.0 => {
+                let sums = sums + products + between(&left, &right, &of_x, &all);
+                Some([moments(vec![left, of_x]), moments(vec![right, all]), sums])
+            }
+            // A site without rows.
+            Some(merged) if merged[0][[0, 0]] > 0.0 => Some(merged),
+            _ => Some([of_x, all, products]),
+        };
+    }
+    let Some([of_x, _, sums]) = merged else { return Array2::default((0, 0)) };
+    let count = of_x.get((0, 0)).copied().unwrap_or(0.0);
+    sums / (count - f64::from(ddof)).max(0.0)
+}
+
+/// What two groups of rows add by the distance of their means, from the moments of the columns on either side.
+fn between(left: &Array2<f64>, right: &Array2<f64>, more_left: &Array2<f64>, more_right: &Array2<f64>) -> Array2<f64> {
+    Array2::from_shape_fn((left.ncols(), right.ncols()), |(i, j)| {
+        let (count, more) = (left[[0, i]], more_left[[0, i]]);
+        let share = more / (count + more);
+        (more_left[[1, i]] - left[[1, i]]) * (more_right[[1, j]] - right[[1, j]]) * count * share
+    })
+}
+
 /// All parts in one array, column-major, as they come from the sites; each part is freed once it is copied.
 fn concat(cut: Cut, parts: Vec<Array2<f64>>) -> Array2<f64> {
     let along = |part: &Array2<f64>| if cut == Cut::Rows { part.nrows() } else { part.ncols() };
@@ -156,6 +196,22 @@ mod tests {
         assert_eq!(variance(1, false), array![[30.0]]);
         assert_eq!(variance(0, true), array![[22.5_f64.sqrt()]]);
         assert!(Combine::Variance { ddof: 2, root: false }.apply(vec![part(1.0, 0.0, 0.0)])[[0, 0]].is_nan());
+    }
+
+    #[test]
+    fn covariances_merge_far_from_zero() {
+        // Rows (4, 1), (7, 3) and (13, 2), (16, 8), all with an offset of 1e9 in the first column.
+        let part = |mean: f64, m2: f64, mean_y: f64, m2_y: f64, c: f64| {
+            [array![[2.0, 2.0], [1e9 + mean, mean_y], [m2, m2_y]], array![[m2, c], [c, m2_y]]]
+        };
+        let parts = [part(5.5, 4.5, 2.0, 2.0, 3.0), part(14.5, 4.5, 5.0, 18.0, 9.0)].concat();
+        let all = Combine::Covariance { operands: 1, ddof: 1 }.apply(parts);
+        assert_eq!(all, array![[30.0, 13.0], [13.0, 29.0 / 3.0]]);
+        assert!(
+            Combine::Covariance { operands: 1, ddof: 1 }.apply(vec![array![[1.0], [2.0], [0.0]], array![[0.0]]])
+                [[0, 0]]
+            .is_nan()
+        );
     }
 
     #[test]

@@ -69,6 +69,10 @@ impl Pending {
         let sum = |cut: Cut| self.fetches.iter().map(|fetch| cut.extent(fetch.shape)).sum();
         match self.combine {
             Combine::Variance { .. } => Shape::new(1, first.columns),
+            Combine::Covariance { operands, .. } => {
+                let columns = self.fetches[..operands].iter().map(|fetch| fetch.shape.columns).sum();
+                Shape::new(first.columns, columns)
+            }
             Combine::Concat(Cut::Rows) => Shape::new(sum(Cut::Rows), first.columns),
             Combine::Concat(Cut::Columns) => Shape::new(first.rows, sum(Cut::Columns)),
             Combine::Sum | Combine::Mean(_) | Combine::Min | Combine::Max | Combine::Moments => first,

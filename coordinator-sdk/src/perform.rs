@@ -20,18 +20,27 @@ pub(crate) fn perform(
     operands: Vec<Operand>,
     onto: Option<&Layout>,
 ) -> Result<Outcome> {
+    perform_planned(session, op.name(), operands, |args| plan(op, args, onto))
+}
+
+/// Plans something of these operands and queues it.
+pub(crate) fn perform_planned(
+    session: &Arc<Session>,
+    name: &str,
+    operands: Vec<Operand>,
+    plan: impl FnOnce(&[Arg]) -> Result<Plan>,
+) -> Result<Outcome> {
     let operands: Vec<Operand> = operands.into_iter().map(Operand::into_matrix).collect();
     for operand in &operands {
         if let Operand::Fed(matrix) = operand {
             if !Arc::ptr_eq(matrix.session(), session) {
-                return Err(Error::plan(format!("{}: the operands belong to two federations", op.name())));
+                return Err(Error::plan(format!("{name}: the operands belong to two federations")));
             }
             matrix.check()?;
         }
     }
     let args: Vec<Arg> = operands.iter().map(Operand::arg).collect();
-    let plan = plan(op, &args, onto)?;
-    carry_out(session, plan, &operands)
+    carry_out(session, plan(&args)?, &operands)
 }
 
 /// Queues the steps of a plan.

@@ -1,6 +1,6 @@
 //! Least squares by the normal equations.
 
-use ndarray::{Array2, Axis as NdAxis};
+use ndarray::{Array2, Axis as NdAxis, s};
 
 use crate::{
     Axis, Error, FedMatrix, Operand, Result,
@@ -9,7 +9,7 @@ use crate::{
 
 /// Least squares, with an L2 penalty if one is given: minimises `‖y − X w − b‖² + l2 ‖w‖²` (the intercept b is not
 /// penalised), by the normal equations on centred columns (Golub & Van Loan, "Matrix Computations", 4th ed., 5.3.2 and
-/// 6.1.4). Two round trips: column means; then `X.T @ X` and `X.T @ y` of the centred columns.
+/// 6.1.4). One round trip: columns are centred at the sites, so that what one tenant computed serves others too.
 ///
 /// The condition number is squared: for columns that are nearly dependent give an `l2`, or use fewer of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,26 +59,19 @@ impl LinearRegression {
             let intercept = Array2::zeros((1, coef.ncols()));
             return Ok(FittedLinear { coef, intercept, n_iter: 0 });
         }
-        let means = x.mean(Axis::Columns)?;
-        let (x_means, y_means, y) = match y {
-            Operand::Fed(y) => {
-                let y_means = y.mean(Axis::Columns)?;
-                let (x_means, y_means) = (means.await?, y_means.await?);
-                let centred = Operand::Fed(y.subtract(&y_means)?);
-                (x_means, y_means, centred)
-            }
+        let (means, covariances) = (x.mean(Axis::Columns)?, x.cov_with(&y, 0)?);
+        let y_means = match &y {
+            Operand::Fed(y) => y.mean(Axis::Columns)?.await?,
             Operand::Local(y) => {
-                let y_means = y.mean_axis(NdAxis(0)).map(|means| means.insert_axis(NdAxis(0)));
-                let y_means = y_means.ok_or_else(|| Error::plan("fit: there are no rows"))?;
-                let centred = Operand::from(&y - &y_means);
-                (means.await?, y_means, centred)
+                y.mean_axis(NdAxis(0)).ok_or_else(|| Error::plan("fit: there are no rows"))?.insert_axis(NdAxis(0))
             }
             Operand::Scalar(_) => return Err(Error::plan("fit: y must be a matrix of (rows of X, targets)")),
         };
-        let centred = x.subtract(&x_means)?;
-        let (gram, right) = (centred.gram()?, centred.cross(y)?);
-        let rounding = x_means.mapv(|mean| x.nrows() as f64 * (8.0 * f64::EPSILON * mean).powi(2));
-        let coef = self.solve(gram.await?, &right.await?, Some(&rounding))?;
+        let (n, d) = (x.nrows() as f64, x.ncols() as usize);
+        let (x_means, products) = (means.await?, covariances.await? * n);
+        let (gram, right) = (products.slice(s![.., ..d]).to_owned(), products.slice(s![.., d..]).to_owned());
+        let rounding = x_means.mapv(|mean| n * (8.0 * f64::EPSILON * mean).powi(2));
+        let coef = self.solve(gram, &right, Some(&rounding))?;
         let intercept = y_means - x_means.dot(&coef);
         Ok(FittedLinear { coef, intercept, n_iter: 0 })
     }

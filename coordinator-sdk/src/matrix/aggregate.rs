@@ -5,7 +5,7 @@ use fondaco_proto::{
     op::{self, AggregateFunction, AggregateOp},
 };
 
-use crate::{FedMatrix, Pending, Result};
+use crate::{FedMatrix, Operand, Pending, Result, perform::perform_planned, plan::cov};
 
 /// Along what a reduction for the coordinator goes. Along each row (`axis=1`) there is one result per row, which
 /// stays: `row_sum` and its like.
@@ -91,6 +91,25 @@ impl FedMatrix {
     /// As [`FedMatrix::aggregate`].
     pub fn std(&self, axis: Axis, ddof: u32) -> Result<Pending> {
         self.aggregate(AggregateFunction::Std, axis, ddof)
+    }
+
+    /// Covariances of the columns, `np.cov(X.T, ddof=ddof)`: `(n, d) → (d, d)`, for the coordinator. Centred at the
+    /// sites and merged, so that large offsets lose no digits.
+    ///
+    /// # Errors
+    /// `Plan` if there are no rows, or the columns are at different sites.
+    pub fn cov(&self, ddof: u32) -> Result<Pending> {
+        perform_planned(self.session(), "cov", vec![self.into()], |args| cov::plan(args, ddof))?.local()
+    }
+
+    /// Covariances of the columns of X with those of X and then of Y, whose rows are aligned: the first d rows of
+    /// `np.cov(np.hstack([X, Y]).T, ddof=ddof)`, `(n, d), (n, e) → (d, d + e)`, for the coordinator; Y is federated or
+    /// an array. All that a regression of Y on X needs.
+    ///
+    /// # Errors
+    /// As [`FedMatrix::cov`]; `Plan` if the numbers of rows differ.
+    pub fn cov_with(&self, other: impl Into<Operand>, ddof: u32) -> Result<Pending> {
+        perform_planned(self.session(), "cov", vec![self.into(), other.into()], |args| cov::plan(args, ddof))?.local()
     }
 
     /// `X.var(axis=1, ddof=ddof)`: `(rows, 1)`, staying at the sites.

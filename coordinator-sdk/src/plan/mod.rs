@@ -3,6 +3,7 @@
 
 mod aggregate;
 mod align;
+pub(crate) mod cov;
 mod create;
 mod elementwise;
 mod matmul;

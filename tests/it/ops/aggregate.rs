@@ -1,6 +1,6 @@
 //! Reductions over all, down the rows, and along them.
 
-use fondaco::{AggregateFunction, Axis, FedMatrix, Op, Pending, Result, op};
+use fondaco::{AggregateFunction, Axis, Cut, FedMatrix, Op, Pending, Result, op};
 use fondaco_proto::op::AggregateOp;
 use ndarray::{Array2, array};
 
@@ -83,6 +83,33 @@ async fn reductions() {
             let pending = result.fetch().expect("it is one's own");
             asked.ask(what, pending, expected(*function, op::Axis::Rows, ddof, &x));
         }
+        asked.check(&trio.fed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn covariances() {
+    let trio = Trio::start().await;
+    for (seed, mut random) in cases(13, 100) {
+        let (n, d, e) = (sample::rows(&mut random), sample::columns(&mut random), sample::columns(&mut random));
+        let (cells, cuts) = (Cells::pick(&mut random), Cuts::any(&mut random, n, d));
+        let (x, y) = (cells.matrix(&mut random, n, d), cells.matrix(&mut random, n, e));
+        let fed = scatter(&trio.fed, &mut random, &x, &cuts);
+        if n == 0 || !cuts.by_rows() {
+            let message = fed.cov(0).expect_err("rows are needed, in whole").to_string();
+            assert!(message.contains("there are no rows") || message.contains("row-level"), "{message}");
+            continue;
+        }
+        let ddof = random.below(n.min(3)) as u32;
+        let mut asked = Asked::new(format!("seed {seed}: ({n}, {d}) {cells:?} ddof {ddof} cut {:?}", cuts.layout()));
+        asked.ask("cov".to_owned(), fed.cov(ddof).expect("a row cut"), oracle::covariances(&x, None, ddof));
+        let expected = oracle::covariances(&x, Some(&y), ddof);
+        if cuts.cut == Cut::Rows {
+            let aligned = cuts.aligned(&mut random, e);
+            let fed_y = scatter(&trio.fed, &mut random, &y, &aligned);
+            asked.ask("with federated".to_owned(), fed.cov_with(&fed_y, ddof).expect("aligned rows"), expected.clone());
+        }
+        asked.ask("with an array".to_owned(), fed.cov_with(&y, ddof).expect("as many rows"), expected);
         asked.check(&trio.fed).await;
     }
 }

@@ -105,3 +105,28 @@ fn variance(x: &[f64], ddof: u32) -> Cell {
     let squares = if x.is_empty() { f64::NAN } else { squares };
     (squares / freedom, if freedom == 0.0 { 0.0 } else { slack / freedom })
 }
+
+/// The first rows of `np.cov(np.hstack([X, Y]).T, ddof=ddof)`: those of X's columns. A cell is off by as many roundings
+/// as the condition numbers of the two variances, which are its bounds, grant.
+pub fn covariances(x: &Array2<f64>, y: Option<&Array2<f64>>, ddof: u32) -> Expected {
+    let columns = |m: &Array2<f64>| m.columns().into_iter().map(|column| column.to_vec()).collect::<Vec<_>>();
+    let of_x = columns(x);
+    let all = [of_x.clone(), y.map(columns).unwrap_or_default()].concat();
+    let freedom = x.nrows() as f64 - f64::from(ddof);
+    let cells = Array2::from_shape_fn((of_x.len(), all.len()), |(i, j)| covariance(&of_x[i], &all[j]));
+    Expected::within(cells.mapv(|cell| cell.0 / freedom), cells.mapv(|cell| cell.1 / freedom))
+}
+
+fn covariance(x: &[f64], y: &[f64]) -> Cell {
+    let n = x.len() as f64;
+    let mean = |x: &[f64]| Wide::sum(x.iter().map(|&x| Wide::from(x))).divided_by(n);
+    let (mean_x, mean_y) = (mean(x), mean(y));
+    let products = x.iter().zip(y).map(|(&x, &y)| Wide::from(x).minus(mean_x).times(Wide::from(y).minus(mean_y)));
+    let plain: f64 = x.iter().chain(y).sum();
+    let value = if plain.is_finite() { Wide::sum(products).value() } else { f64::NAN };
+    let size = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>();
+    let ((squares_x, _), (squares_y, _)) = (squares(x), squares(y));
+    let (own, offsets) = ((squares_x * squares_y).sqrt(), (size(x) * size(y)).sqrt());
+    let mixed = (size(x) * squares_y).sqrt() + (squares_x * size(y)).sqrt();
+    (value, 1e-12 * own + ROUNDINGS * (mixed + ROUNDINGS * offsets) + LEAST)
+}

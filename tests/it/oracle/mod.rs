@@ -15,6 +15,7 @@ mod wide;
 use fondaco_proto::Op;
 use ndarray::Array2;
 
+pub use aggregate::covariances;
 pub use expected::{Expected, assert_same_bits};
 pub use least_squares::least_squares;
 

@@ -8,7 +8,7 @@ use super::{clean, source::root};
 const LAYERS: [(&str, &[&str]); 4] = [
     ("proto/src/op", &[]),
     ("worker/src/kernels", &["blas", "materialise", "simd", "testing", "view"]),
-    ("coordinator-sdk/src/plan", &["align"]),
+    ("coordinator-sdk/src/plan", &["align", "cov"]),
     ("tests/it/ops", &[]),
 ];
 
