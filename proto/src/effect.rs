@@ -95,6 +95,12 @@ pub enum Measure {
     Cells(Vec<usize>),
     /// Plain rows summed over with weights: the listed inputs are measured along their contracted axis.
     Weights(Vec<usize>),
+    /// Cells that are not 0, counted: the rows that have any, and those that have none, who may be nobody where zero is
+    /// the data's own and not `shifted`.
+    NonZero {
+        /// Whether a tenant could have chosen which value is 0.
+        shifted: bool,
+    },
     /// Sums over data rows where no factor is plain: the terms behind each cell, and the listed inputs as weights.
     Terms(Vec<usize>),
 }

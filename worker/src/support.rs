@@ -2,13 +2,15 @@
 //!
 //! A *series* is what is, or was, summed over data rows: the terms of one cell, a column of weights. Its support is how
 //! many of its terms count, and how many would count if they weighed the same: (Σ|t|)² / Σt². The same is measured of
-//! the terms less a robust centre, because a series that is one constant for all but a few rows hides those few.
+//! the terms less a robust centre, because a series that is one constant for all but a few rows hides those few; and, where
+//! it has plateaus, of the distances to the nearest, because it may be several constants.
 
 use fondaco_proto::Result;
 
 use crate::{kernels::Context, matrix::Matrix};
 
 mod measure;
+mod plateau;
 mod series;
 mod terms;
 

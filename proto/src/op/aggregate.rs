@@ -123,7 +123,10 @@ impl AggregateOp {
                 effect.plain = plain && linear;
                 if effect.plain { effect } else { effect.measured(Measure::Cells(vec![])) }
             }
-            (true, Axes::None) if self.function == Nnz || !plain => effect.measured(Measure::Terms(vec![])),
+            (true, Axes::None) if self.function == Nnz => {
+                effect.measured(Measure::NonZero { shifted: !inputs.iter().all(|input| input.native) })
+            }
+            (true, Axes::None) if !plain => effect.measured(Measure::Terms(vec![])),
             (true, Axes::None) => effect.measured(Measure::Count),
             (true, _) => effect.measured(Measure::Cells(vec![])),
         }

@@ -5,6 +5,7 @@ mod attacks;
 mod counts;
 mod dependence;
 mod disguise;
+mod ordinary;
 mod rows;
 
 use fondaco_proto::ErrorCode::ReleaseDenied;

@@ -38,6 +38,7 @@ pub fn measure(
         Measure::Count => Ok(of.count()),
         Measure::Cells(weights) => Ok(of.cells()?.weakest(of.weights(weights)?)),
         Measure::Weights(weights) => Ok(of.count().weakest(of.weights(weights)?)),
+        Measure::NonZero { shifted } => of.nonzero(*shifted),
         Measure::Terms(weights) => Ok(of.terms()?.weakest(of.weights(weights)?)),
     }
 }
@@ -132,24 +133,35 @@ impl Measured<'_> {
         }
     }
 
+    /// Of a count of cells that are not 0: that of the others follows from it.
+    fn nonzero(&self, shifted: bool) -> Result<Support> {
+        let Op::Aggregate(AggregateOp { axis: Axis::Columns | Axis::Rows, .. }) = self.op else {
+            return self.rows_not_zero(shifted);
+        };
+        let rows = self.count().rows;
+        let of = |count: f64| {
+            let zeros = if count == rows && !shifted { Support::FULL } else { Support::equal(rows - count) };
+            Support::equal(count).weakest(zeros)
+        };
+        Ok(self.output.to_column_major().into_iter().map(of).fold(Support::FULL, Support::weakest))
+    }
+
     /// Of a count over all cells: the rows that have any that counts, by how many.
-    fn rows_not_zero(&self) -> Result<Support> {
+    fn rows_not_zero(&self, shifted: bool) -> Result<Support> {
         let mut per_row = Vec::with_capacity(self.inputs.len());
         for (x, axes) in self.inputs.iter().zip(self.input_axes) {
             let rows = if axes.rows() { x.clone() } else { x.transpose() };
             let count = Op::Aggregate(AggregateOp::new(AggregateFunction::Nnz, Axis::Rows));
             per_row.push(kernels::run(&count, &[rows], self.cx)?);
         }
-        series::weakest(&per_row, Term::Cell, Centre::Weights, self.cx)
+        // That nobody has a certain value is refused like that somebody has.
+        let centre = if shifted { Centre::Data } else { Centre::Weights };
+        series::weakest(&per_row, Term::Cell, centre, self.cx)
     }
 
     fn aggregate_terms(&self, op: &AggregateOp) -> Result<Support> {
         match op.function {
-            AggregateFunction::Nnz if op.axis == Axis::All => self.rows_not_zero(),
-            AggregateFunction::Nnz => {
-                let counts = self.output.to_column_major();
-                Ok(counts.into_iter().map(Support::equal).fold(Support::FULL, Support::weakest))
-            }
+            AggregateFunction::Nnz => self.nonzero(true),
             // Of one part, the cells were measured when they were made; of several, each could have been scaled by itself.
             AggregateFunction::Sum | AggregateFunction::Mean | AggregateFunction::Min | AggregateFunction::Max
                 if self.inputs.len() > 1 =>

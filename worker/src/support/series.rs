@@ -1,8 +1,11 @@
-//! The support of series, in one pass over their terms after a sample gave the centres.
+//! The support of series, in one pass over their terms after a sample gave the centres; one more, where it shows plateaus.
 
 use fondaco_proto::Result;
 
-use super::{Centre, Support};
+use super::{
+    Centre, Support,
+    plateau::{self, Plateaus},
+};
 use crate::{
     kernels::{
         Context,
@@ -13,7 +16,7 @@ use crate::{
 };
 
 /// Terms of which a series' centre is the median, at most.
-const SAMPLE_MAX: usize = 1025;
+pub const SAMPLE_MAX: usize = 1025;
 
 /// Terms that are looked at side by side; loops over fewer than 32 are not vectorised, but unrolled.
 const LANES: usize = 32;
@@ -31,7 +34,9 @@ pub enum Term {
 }
 
 impl Term {
-    fn of(self, x: f64) -> f64 {
+    /// The contribution of a cell.
+    #[inline(always)]
+    pub fn of(self, x: f64) -> f64 {
         match self {
             Self::Cell => x,
             Self::Square => x * x,
@@ -42,9 +47,12 @@ impl Term {
 /// The weakest column of `np.vstack(parts)`.
 pub fn weakest(parts: &[Matrix], term: Term, centre: Centre, cx: &Context<'_>) -> Result<Support> {
     let count = parts.first().map_or(0, Matrix::columns);
-    let centres = cx.map((0..count).collect(), |column| Ok(sampled_centre(parts, column, term)))?;
-    let spectra = fold(parts, cx, Spectrum::EMPTY, |i, cells| Spectrum::of(cells, term, centres[i]), Spectrum::merge)?;
-    Ok(spectra.into_iter().map(|spectrum| spectrum.support(centre)).fold(Support::FULL, Support::weakest))
+    let sampled = cx.map((0..count).collect(), |column| Ok(Sampled::of(sample(parts, column, term), centre)))?;
+    let of = |i: usize, cells: &[f64]| Spectrum::of(cells, term, sampled[i].centre);
+    let spectra = fold(parts, cx, Spectrum::EMPTY, of, Spectrum::merge)?;
+    let support = spectra.into_iter().map(|spectrum| spectrum.support(centre)).fold(Support::FULL, Support::weakest);
+    let plateaus: Vec<Option<Plateaus>> = sampled.into_iter().map(|sampled| sampled.plateaus).collect();
+    Ok(support.weakest(plateau::weakest(parts, term, &plateaus, cx)?))
 }
 
 /// For each column of `np.vstack(parts)`, merges what `lane` makes of some of its cells after another.
@@ -69,8 +77,33 @@ pub fn fold<P: Copy + Send + Sync>(
     Ok(merged)
 }
 
-/// The median of evenly spaced terms, those that are finite; one of the terms, so that a constant is its own centre.
-fn sampled_centre(parts: &[Matrix], column: usize, term: Term) -> f64 {
+/// What a sample tells of a series.
+struct Sampled {
+    /// The median; one of the terms, so that a constant is its own centre.
+    centre: f64,
+    /// Of data; weights may have as many values as they like, because each row that is weighed is in the sum.
+    plateaus: Option<Plateaus>,
+}
+
+impl Sampled {
+    fn of(mut sample: Vec<f64>, centre: Centre) -> Self {
+        let middle = sample.len() / 2;
+        match centre {
+            _ if sample.is_empty() => Self { centre: 0.0, plateaus: None },
+            Centre::Weights => {
+                let centre = *sample.select_nth_unstable_by(middle, f64::total_cmp).1;
+                Self { centre, plateaus: None }
+            }
+            Centre::Data => {
+                sample.sort_unstable_by(f64::total_cmp);
+                Self { centre: sample[middle], plateaus: Plateaus::of(&sample) }
+            }
+        }
+    }
+}
+
+/// Evenly spaced terms of a column, those that are finite.
+fn sample(parts: &[Matrix], column: usize, term: Term) -> Vec<f64> {
     let total: usize = parts.iter().map(Matrix::rows).sum();
     let count = total.min(SAMPLE_MAX);
     let mut sample = Vec::with_capacity(count);
@@ -87,11 +120,7 @@ fn sampled_centre(parts: &[Matrix], column: usize, term: Term) -> f64 {
             sample.push(value);
         }
     }
-    if sample.is_empty() {
-        return 0.0;
-    }
-    let middle = sample.len() / 2;
-    *sample.select_nth_unstable_by(middle, f64::total_cmp).1
+    sample
 }
 
 /// The magnitudes of terms, scaled by a power of two so that neither sums nor squares overflow or vanish.
@@ -129,7 +158,8 @@ impl Magnitudes {
         }
     }
 
-    fn support(&self) -> Support {
+    /// Of all terms together.
+    pub fn support(&self) -> Support {
         if self.not_finite > 0.0 {
             return Support::equal(self.not_finite);
         }
@@ -163,8 +193,9 @@ fn exponent_of(x: f64) -> i32 {
 
 /// The magnitudes of terms, and of terms less their centre.
 #[derive(Clone, Copy)]
-struct Spectrum {
-    terms: Magnitudes,
+pub struct Spectrum {
+    /// Of terms.
+    pub terms: Magnitudes,
     centred: Magnitudes,
 }
 
@@ -192,7 +223,8 @@ impl Spectrum {
     }
 }
 
-fn scan(cells: &[f64], centre: f64, term: impl Fn(f64) -> f64 + Copy) -> Spectrum {
+/// Of consecutive cells.
+pub fn scan(cells: &[f64], centre: f64, term: impl Fn(f64) -> f64 + Copy) -> Spectrum {
     let Counts { largest, nonzero, not_finite } = simd::run(Count { cells, centre, term });
     let exponents = largest.map(exponent_of);
     let scales = exponents.map(|exponent| power_of_two(-exponent));

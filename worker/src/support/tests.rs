@@ -77,6 +77,45 @@ fn few_rows_show() {
 }
 
 #[test]
+fn rows_beside_plateaus_are_none_or_enough() {
+    for n in [30, 900, 9_000] {
+        let step = |few: usize, other: f64| {
+            let mut cells = but(n, -1.0, n / 3, 1.0);
+            cells
+                .iter_mut()
+                .skip(1)
+                .step_by(3)
+                .take(few)
+                .enumerate()
+                .for_each(|(i, cell)| *cell = other + i as f64 / 9.0);
+            of(&cells, Centre::Data)
+        };
+        assert!(step(0, 0.0).effective > 5.0, "a mask");
+        for few in [1, 2, 4] {
+            for other in [0.3, 1e-9, 40.0] {
+                assert!(step(few, other).rows <= 4.0, "{few} rows from {other} on of {n}");
+            }
+        }
+        assert!(step(8, 0.2).effective > 5.0);
+        // A side of which a sample may have nobody.
+        let mut narrow = but(n, 0.0, 6, 1.0);
+        assert_eq!(of(&narrow, Centre::Data), Support::equal(6.0));
+        narrow[1] = 0.7;
+        assert_eq!(of(&narrow, Centre::Data), Support::equal(1.0));
+        assert!(of(&narrow, Centre::Weights).effective > 5.0);
+        // The steps beside terms that are very many times larger.
+        let mut beside = but(n, -1.0, n / 3, 1.0);
+        beside.iter_mut().skip(2).step_by(3).for_each(|cell| *cell = 1e15);
+        assert!(of(&beside, Centre::Data).effective > 5.0);
+        beside[1] = 0.5;
+        assert_eq!(of(&beside, Centre::Data), Support::equal(1.0));
+    }
+    for cells in [[1.0; 6].as_slice(), &[1.0, 1.0, 1.0, 1.0, 1.0, 0.0]] {
+        assert!(of(cells, Centre::Data).rows <= 1.0);
+    }
+}
+
+#[test]
 fn what_is_not_finite_dominates() {
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         for count in [1, 4, 6] {
@@ -239,7 +278,12 @@ fn terms_of_aggregates() {
             measured(&aggregate(function, axis), &how, slice::from_ref(x), Axes::None, axes, cx)
         };
         for (x, axis, axes) in [(&x, Axis::Columns, Axes::Rows), (&x.transpose(), Axis::Rows, Axes::Columns)] {
-            assert_eq!(ask(AggregateFunction::Nnz, axis, x, axes), Support::equal(7.0));
+            for (shifted, rows) in [(false, 7.0), (true, 0.0)] {
+                let nnz = aggregate(AggregateFunction::Nnz, axis);
+                let how = Measure::NonZero { shifted };
+                let of = measured(&nnz, &how, slice::from_ref(x), Axes::None, axes, cx);
+                assert_eq!(of, Support::equal(rows), "no zeros at all are the data's own, or somebody's guess");
+            }
             assert_eq!(ask(AggregateFunction::Sum, axis, x, axes), Support::equal(2_000.0));
             assert_eq!(ask(AggregateFunction::Sumsq, axis, x, axes), Support::equal(7.0));
             assert_eq!(ask(AggregateFunction::Var, axis, x, axes), Support::equal(7.0));
