@@ -88,6 +88,9 @@ impl Facet {
 pub enum Measure {
     /// Nothing new: the weakest support of the inputs.
     Inherit,
+    /// The result still has data rows and is plain, a linear map of plain inputs, or some of their rows: whether rounding
+    /// left each of them. If not it is not plain after all.
+    Linear,
     /// Plain rows summed over: as many contributors as rows, all parts together.
     Count,
     /// The result still has data rows but is not plain: each of its series along the data axis is measured,

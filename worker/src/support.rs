@@ -9,12 +9,13 @@ use fondaco_proto::Result;
 
 use crate::{kernels::Context, matrix::Matrix};
 
+mod digits;
 mod measure;
 mod plateau;
 mod series;
 mod terms;
 
-pub use measure::measure;
+pub use measure::Step;
 
 /// How many rows stand behind the weakest cell of a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,6 +24,8 @@ pub struct Support {
     pub rows: f64,
     /// As many rows of equal parts would be as much as these are: (Σ|t|)² / Σt². Never more than `rows`.
     pub effective: f64,
+    /// How much of what varies in a linear map of rows may be rounding errors, for the worst of its columns.
+    pub noise: f64,
 }
 
 impl Support {
@@ -34,13 +37,28 @@ impl Support {
 
     /// Of so many rows of equal parts.
     pub const fn equal(rows: f64) -> Self {
-        Self { rows, effective: rows }
+        Self { rows, effective: rows, noise: 0.0 }
     }
 
     /// The weaker of both, by each count; what is not a number counts as none.
     #[must_use]
     pub const fn weakest(self, other: Self) -> Self {
-        Self { rows: least(self.rows, other.rows), effective: least(self.effective, other.effective) }
+        Self {
+            rows: least(self.rows, other.rows),
+            effective: least(self.effective, other.effective),
+            noise: if self.noise < other.noise { other.noise } else { self.noise },
+        }
+    }
+
+    /// The same, with so much noise.
+    #[must_use]
+    const fn with_noise(self, noise: f64) -> Self {
+        Self { noise, ..self }
+    }
+
+    /// Whether a linear map of rows still holds each of them; if not, it is one function among others.
+    pub fn is_exact(&self) -> bool {
+        self.noise <= digits::NOISE_MAX
     }
 }
 

@@ -121,7 +121,8 @@ impl AggregateOp {
             (false, Axes::None) => effect,
             (false, _) => {
                 effect.plain = plain && linear;
-                if effect.plain { effect } else { effect.measured(Measure::Cells(vec![])) }
+                let measure = if effect.plain { Measure::Linear } else { Measure::Cells(vec![]) };
+                effect.measured(measure)
             }
             (true, Axes::None) if self.function == Nnz => {
                 effect.measured(Measure::NonZero { shifted: !inputs.iter().all(|input| input.native) })

@@ -231,7 +231,7 @@ fn between(rank: usize) -> [f64; 2] {
 }
 
 /// The first column.
-fn first(program: &mut Program, dataset: &str) -> u64 {
+pub fn first(program: &mut Program, dataset: &str) -> u64 {
     program.apply(op::read_columns(dataset, &["c0"]), &[])
 }
 

@@ -4,6 +4,7 @@ mod allowed;
 mod attacks;
 mod counts;
 mod dependence;
+mod digits;
 mod disguise;
 mod ordinary;
 mod rows;

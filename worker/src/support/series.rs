@@ -24,6 +24,9 @@ const LANES: usize = 32;
 /// More than rounding ever takes from a quotient of sums, so that five equal terms count as five.
 const ROUNDING: f64 = 1.0 + 1e-9;
 
+/// Beyond a power of two of this magnitude are the edges of the numbers: products of three are not.
+pub const EDGE: i32 = 300;
+
 /// What a cell contributes to its series.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Term {
@@ -50,7 +53,8 @@ pub fn weakest(parts: &[Matrix], term: Term, centre: Centre, cx: &Context<'_>) -
     let sampled = cx.map((0..count).collect(), |column| Ok(Sampled::of(sample(parts, column, term), centre)))?;
     let of = |i: usize, cells: &[f64]| Spectrum::of(cells, term, sampled[i].centre);
     let spectra = fold(parts, cx, Spectrum::EMPTY, of, Spectrum::merge)?;
-    let support = spectra.into_iter().map(|spectrum| spectrum.support(centre)).fold(Support::FULL, Support::weakest);
+    let support =
+        spectra.into_iter().map(|spectrum| spectrum.support(centre, term)).fold(Support::FULL, Support::weakest);
     let plateaus: Vec<Option<Plateaus>> = sampled.into_iter().map(|sampled| sampled.plateaus).collect();
     Ok(support.weakest(plateau::weakest(parts, term, &plateaus, cx)?))
 }
@@ -158,6 +162,17 @@ impl Magnitudes {
         }
     }
 
+    /// The mean of those that are not 0, and finite.
+    pub fn mean(&self) -> f64 {
+        let count = self.nonzero - self.not_finite;
+        if count > 0.0 { self.sum / count * power_of_two(self.exponent) } else { 0.0 }
+    }
+
+    /// At least the largest finite one.
+    pub fn largest(&self) -> f64 {
+        if self.sum > 0.0 { power_of_two(self.exponent + 1) } else { 0.0 }
+    }
+
     /// Of all terms together.
     pub fn support(&self) -> Support {
         if self.not_finite > 0.0 {
@@ -167,7 +182,7 @@ impl Magnitudes {
             return Support::NONE;
         }
         let effective = self.sum * self.sum / self.squares * ROUNDING;
-        Support { rows: self.nonzero, effective: effective.min(self.nonzero) }
+        Support { effective: effective.min(self.nonzero), ..Support::equal(self.nonzero) }
     }
 }
 
@@ -196,7 +211,8 @@ fn exponent_of(x: f64) -> i32 {
 pub struct Spectrum {
     /// Of terms.
     pub terms: Magnitudes,
-    centred: Magnitudes,
+    /// Of terms less the centre.
+    pub centred: Magnitudes,
 }
 
 impl Spectrum {
@@ -213,7 +229,12 @@ impl Spectrum {
         Self { terms: Magnitudes::merge(a.terms, b.terms), centred: Magnitudes::merge(a.centred, b.centred) }
     }
 
-    fn support(self, centre: Centre) -> Support {
+    fn support(self, centre: Centre, term: Term) -> Support {
+        // What was multiplied with terms at the edge of the numbers would vanish, or not be finite, for most rows.
+        let edge = EDGE * if term == Term::Square { 2 } else { 1 };
+        if self.terms.sum > 0.0 && !(-edge..=edge).contains(&self.terms.exponent) {
+            return Support::NONE;
+        }
         let terms = self.terms.support();
         let constant = self.centred.nonzero == 0.0;
         match centre {
