@@ -147,8 +147,14 @@ impl ElementwiseOp {
         };
         let data = |input: &Facet| input.axes != Axes::None;
         if axes != Axes::None && self.replaces_cells() {
-            // These put the tenant's own numbers in the place of most rows, and so could leave one row among them.
-            return Effect::entangled();
+            // What puts numbers in the place of cells could leave one row among them. If the rows are plain, and all of
+            // them get the same numbers, this can be seen; else not.
+            let caps = !matches!(self, Self::Ternary(Ternary::Where))
+                && matches!(axes, Axes::Rows | Axes::Columns)
+                && inputs.iter().filter(|input| data(input)).count() == 1
+                && inputs.iter().all(|input| if data(input) { input.plain } else { uniform(input) });
+            let capped = || Effect::keeping(axes, false).measured(Measure::Capped);
+            return if caps { capped() } else { Effect::entangled() };
         }
         let plain_or_uniform = |input: &Facet| if data(input) { input.plain } else { uniform(input) };
         let plain = match self.linearity() {

@@ -2,6 +2,7 @@
 
 mod allowed;
 mod attacks;
+mod caps;
 mod counts;
 mod dependence;
 mod digits;

@@ -4,7 +4,7 @@ use std::slice;
 
 use fondaco_proto::{
     Axes, Measure, Op, Result,
-    op::{AggregateFunction, AggregateOp, Arity, Axis, ElementwiseOp, MatmulOp, Unary},
+    op::{AggregateFunction, AggregateOp, Arity, Axis, Binary, BinaryFunction, ElementwiseOp, MatmulOp, Unary},
 };
 
 use super::{
@@ -49,6 +49,7 @@ impl Step<'_> {
             Measure::Inherit => Ok(Support::FULL),
             Measure::Linear => self.digits(),
             Measure::Count => Ok(self.count().weakest(self.factors(&[])?)),
+            Measure::Capped => Ok(self.cells()?.weakest(self.change()?)),
             Measure::Cells(weights) => {
                 let summed = if self.sums_columns() { self.digits()? } else { Support::FULL };
                 Ok(self.cells()?.weakest(self.weights(weights)?).weakest(summed))
@@ -160,6 +161,16 @@ impl Step<'_> {
             support = support.weakest(super::series(self.output, false, Centre::Data, self.cx)?);
         }
         Ok(support)
+    }
+
+    /// What the output has other than the input: as much is known of the rows that changed as of those that did not.
+    fn change(&self) -> Result<Support> {
+        let data = self.inputs.iter().zip(self.input_axes).find(|(_, axes)| **axes != Axes::None);
+        let Some((x, _)) = data else { return Ok(Support::NONE) };
+        let subtract = Binary { function: BinaryFunction::Subtract, scalar: None };
+        let difference = Op::Elementwise(ElementwiseOp::Binary(subtract));
+        let change = kernels::run(&difference, &[self.output.clone(), x.clone()], self.cx)?;
+        super::series(&change, self.axes.rows(), Centre::Data, self.cx)
     }
 
     /// The listed inputs as weights.
