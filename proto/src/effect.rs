@@ -88,13 +88,24 @@ impl Facet {
 pub enum Measure {
     /// Nothing new: the weakest support of the inputs.
     Inherit,
+    /// The result still has data rows and is plain, a linear map of plain inputs, or some of their rows: whether rounding
+    /// left each of them. If not it is not plain after all.
+    Linear,
     /// Plain rows summed over: as many contributors as rows, all parts together.
     Count,
     /// The result still has data rows but is not plain: each of its series along the data axis is measured,
     /// and the listed inputs as weights.
     Cells(Vec<usize>),
+    /// Cells of plain rows were replaced, alike for all rows: measured as `Cells`, and by the rows that changed.
+    Capped,
     /// Plain rows summed over with weights: the listed inputs are measured along their contracted axis.
     Weights(Vec<usize>),
+    /// Cells that are not 0, counted: the rows that have any, and those that have none, who may be nobody where zero is
+    /// the data's own and not `shifted`.
+    NonZero {
+        /// Whether a tenant could have chosen which value is 0.
+        shifted: bool,
+    },
     /// Sums over data rows where no factor is plain: the terms behind each cell, and the listed inputs as weights.
     Terms(Vec<usize>),
 }

@@ -95,13 +95,18 @@ fn all(criterion: &mut Criterion) {
     });
     for (name, op, measure) in [
         ("support: cells", Op::Elementwise(ElementwiseOp::Unary(Unary::Negative)), Measure::Cells(vec![])),
+        ("support: digits", Op::Elementwise(ElementwiseOp::Unary(Unary::Negative)), Measure::Linear),
         ("support: gram's terms", Op::Matmul(MatmulOp::Gram), Measure::Terms(vec![])),
     ] {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let inputs = slice::from_ref(&x);
                 let axes = if matches!(op, Op::Matmul(_)) { Axes::None } else { Axes::Rows };
-                bench.with(|cx| support::measure(&op, &measure, inputs, &x, axes, &[Axes::Rows], cx).expect("it fits"))
+                let (op, output, input_axes, input_noise) = (&op, &x, &[Axes::Rows], &[0.0]);
+                bench.with(|cx| {
+                    let step = support::Step { op, inputs, input_axes, input_noise, output, axes, cx };
+                    step.measure(&measure).expect("it fits")
+                })
             });
         });
     }

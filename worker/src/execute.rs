@@ -97,7 +97,8 @@ impl Step<'_> {
             Probe::Hit(cached) => (cached, true),
             Probe::Miss(reservation) => {
                 let axes: Vec<Axes> = facets.iter().map(|facet| facet.axes).collect();
-                let measure = measured.then(|| (effect.measure.clone(), label.axes, axes));
+                let noise: Vec<f64> = inputs.iter().map(|bound| bound.support.noise).collect();
+                let measure = measured.then(|| (effect.measure.clone(), label.axes, axes, noise));
                 let cost = kernels::cost(op, &shapes, shape);
                 let (op, memory) = (op.clone(), Arc::clone(&self.worker.memory));
                 let cached = self
@@ -105,8 +106,11 @@ impl Step<'_> {
                         let cx = kernels::Context { memory: &memory, cancel, parallel };
                         let value = kernels::run(&op, &values, &cx)?;
                         let support = measure
-                            .map(|(measure, axes, of_inputs)| {
-                                support::measure(&op, &measure, &values, &value, axes, &of_inputs, &cx)
+                            .map(|(measure, axes, input_axes, input_noise)| {
+                                let (inputs, output) = (&values, &value);
+                                let (input_axes, input_noise, op, cx) = (&input_axes, &input_noise, &op, &cx);
+                                support::Step { op, inputs, input_axes, input_noise, output, axes, cx }
+                                    .measure(&measure)
                             })
                             .transpose()?;
                         Ok(Cached { value, support })
@@ -119,6 +123,8 @@ impl Step<'_> {
         let receipt = receipt(shape, hit, begun);
         let of_inputs = inputs.iter().map(|bound| bound.support);
         let support = of_inputs.fold(cached.support.unwrap_or(Support::FULL), Support::weakest);
+        // Rows that are not told apart by their digits any more are no plain rows. This, too, follows from the key.
+        label.plain &= support.is_exact();
         Ok((Bound { value: cached.value, support, trace, reach, label, charge }, receipt))
     }
 

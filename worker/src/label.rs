@@ -108,7 +108,7 @@ impl Label {
     pub fn derive(effect: &Effect, inputs: &[&Self], groups: RowGroups, result: Key) -> Self {
         let level = inputs.iter().map(|label| label.level).max().unwrap_or(Level::Public);
         let (mut sources, overlapping) = join(inputs, &effect.selection, groups, result);
-        let weighted = matches!(effect.measure, Measure::Weights(_) | Measure::Terms(_));
+        let weighted = matches!(effect.measure, Measure::Weights(_) | Measure::Terms(_) | Measure::NonZero { .. });
         if weighted && effect.axes == Axes::None {
             // Weights may leave out rows, and the difference of two weighted sums may be one row.
             sources.iter_mut().flat_map(|source| &mut source.rows).for_each(|rows| {

@@ -2,17 +2,20 @@
 //!
 //! A *series* is what is, or was, summed over data rows: the terms of one cell, a column of weights. Its support is how
 //! many of its terms count, and how many would count if they weighed the same: (Σ|t|)² / Σt². The same is measured of
-//! the terms less a robust centre, because a series that is one constant for all but a few rows hides those few.
+//! the terms less a robust centre, because a series that is one constant for all but a few rows hides those few; and, where
+//! it has plateaus, of the distances to the nearest, because it may be several constants.
 
 use fondaco_proto::Result;
 
 use crate::{kernels::Context, matrix::Matrix};
 
+mod digits;
 mod measure;
+mod plateau;
 mod series;
 mod terms;
 
-pub use measure::measure;
+pub use measure::Step;
 
 /// How many rows stand behind the weakest cell of a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,6 +24,8 @@ pub struct Support {
     pub rows: f64,
     /// As many rows of equal parts would be as much as these are: (Σ|t|)² / Σt². Never more than `rows`.
     pub effective: f64,
+    /// How much of what varies in a linear map of rows may be rounding errors, for the worst of its columns.
+    pub noise: f64,
 }
 
 impl Support {
@@ -32,13 +37,28 @@ impl Support {
 
     /// Of so many rows of equal parts.
     pub const fn equal(rows: f64) -> Self {
-        Self { rows, effective: rows }
+        Self { rows, effective: rows, noise: 0.0 }
     }
 
     /// The weaker of both, by each count; what is not a number counts as none.
     #[must_use]
     pub const fn weakest(self, other: Self) -> Self {
-        Self { rows: least(self.rows, other.rows), effective: least(self.effective, other.effective) }
+        Self {
+            rows: least(self.rows, other.rows),
+            effective: least(self.effective, other.effective),
+            noise: if self.noise < other.noise { other.noise } else { self.noise },
+        }
+    }
+
+    /// The same, with so much noise.
+    #[must_use]
+    const fn with_noise(self, noise: f64) -> Self {
+        Self { noise, ..self }
+    }
+
+    /// Whether a linear map of rows still holds each of them; if not, it is one function among others.
+    pub fn is_exact(&self) -> bool {
+        self.noise <= digits::NOISE_MAX
     }
 }
 

@@ -121,9 +121,13 @@ impl AggregateOp {
             (false, Axes::None) => effect,
             (false, _) => {
                 effect.plain = plain && linear;
-                if effect.plain { effect } else { effect.measured(Measure::Cells(vec![])) }
+                let measure = if effect.plain { Measure::Linear } else { Measure::Cells(vec![]) };
+                effect.measured(measure)
             }
-            (true, Axes::None) if self.function == Nnz || !plain => effect.measured(Measure::Terms(vec![])),
+            (true, Axes::None) if self.function == Nnz => {
+                effect.measured(Measure::NonZero { shifted: !inputs.iter().all(|input| input.native) })
+            }
+            (true, Axes::None) if !plain => effect.measured(Measure::Terms(vec![])),
             (true, Axes::None) => effect.measured(Measure::Count),
             (true, _) => effect.measured(Measure::Cells(vec![])),
         }

@@ -125,7 +125,7 @@ impl ElementwiseOp {
         })
     }
 
-    /// Linear maps of plain operands stay plain. Everything else is measured, with each operand that could weigh
+    /// Linear maps of plain operands stay plain, unless rounding takes rows away. Everything else is measured, with each operand that could weigh
     /// rows; an operand that is the same for all data rows weighs none. A data row that is broadcast is entangled.
     pub(super) fn effect(&self, inputs: &[Facet]) -> Effect {
         let shapes: Vec<Shape> = inputs.iter().map(|input| input.shape).collect();
@@ -138,10 +138,6 @@ impl ElementwiseOp {
         if inputs.iter().any(stretched) {
             return Effect::entangled();
         }
-        // These put the tenant's own numbers in the place of most rows, and so could leave one row among them.
-        if axes != Axes::None && self.replaces_cells() {
-            return Effect::entangled();
-        }
         // Uniform: the same for every data row of the result.
         let uniform = |input: &Facet| {
             input.axes == Axes::None
@@ -150,6 +146,16 @@ impl ElementwiseOp {
                     || (axes == Axes::Columns && input.shape.columns == 1))
         };
         let data = |input: &Facet| input.axes != Axes::None;
+        if axes != Axes::None && self.replaces_cells() {
+            // What puts numbers in the place of cells could leave one row among them. If the rows are plain, and all of
+            // them get the same numbers, this can be seen; else not.
+            let caps = !matches!(self, Self::Ternary(Ternary::Where))
+                && matches!(axes, Axes::Rows | Axes::Columns)
+                && inputs.iter().filter(|input| data(input)).count() == 1
+                && inputs.iter().all(|input| if data(input) { input.plain } else { uniform(input) });
+            let capped = || Effect::keeping(axes, false).measured(Measure::Capped);
+            return if caps { capped() } else { Effect::entangled() };
+        }
         let plain_or_uniform = |input: &Facet| if data(input) { input.plain } else { uniform(input) };
         let plain = match self.linearity() {
             _ if axes == Axes::Both => false,
@@ -162,8 +168,11 @@ impl ElementwiseOp {
             Linearity::None => axes == Axes::None && inputs.iter().all(|input| input.plain),
         };
         let effect = Effect::keeping(axes, plain && (axes != Axes::None || inputs.iter().all(|input| input.plain)));
-        if plain || axes == Axes::None {
+        if axes == Axes::None {
             return effect;
+        }
+        if plain {
+            return effect.measured(Measure::Linear);
         }
         let weights = (0..inputs.len()).filter(|&i| !data(&inputs[i]) && !uniform(&inputs[i])).collect();
         effect.measured(Measure::Cells(weights))

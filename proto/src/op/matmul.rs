@@ -131,7 +131,11 @@ fn product(inputs: &[Facet], transposed: bool) -> Effect {
             // A linear map of plain columns by a matrix that holds no data rows.
             let plain = (axes == Axes::Rows && x.plain) || (axes == Axes::Columns && y.plain);
             let effect = Effect::keeping(axes, plain);
-            if plain || axes == Axes::None { effect } else { effect.measured(Measure::Cells(vec![])) }
+            match axes {
+                Axes::None => effect,
+                _ if plain => effect.measured(Measure::Linear),
+                _ => effect.measured(Measure::Cells(vec![])),
+            }
         };
         match &result {
             Some(first) if *first != effect => return Effect::entangled(),

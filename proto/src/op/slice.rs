@@ -68,7 +68,7 @@ impl SliceOp {
             }
         };
         let effect = effect.selecting(selection);
-        if input.plain { effect } else { effect.measured(Measure::Cells(vec![])) }
+        effect.measured(if input.plain { Measure::Linear } else { Measure::Cells(vec![]) })
     }
 
     pub(super) fn write_canonical(&self, out: &mut Canonical) {

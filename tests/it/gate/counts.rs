@@ -7,7 +7,7 @@ use fondaco_proto::{
 use fondaco_worker::label::Level;
 use ndarray::{Array2, Axis as Along};
 
-use super::{data, denied};
+use super::{column, data, denied};
 use crate::harness::{Client, Plan, Random, Table, op, refusal};
 
 /// The `rank`th smallest cell of a column; just so many rows are below it.
@@ -118,6 +118,38 @@ async fn counts_of_cells_that_are_not_zero() {
     }
     for (column, count) in [("c0", 0.0), ("c1", 4.0)] {
         assert_eq!(ada.value(nnz(column, "public")).await.unwrap()[[0, 0]], count);
+    }
+}
+
+/// What is not counted follows from what is: the count of all but one tells of one.
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_of_all_but_a_few() {
+    let site = super::site().await;
+    let ada = site.client("ada").await;
+    let cells = data().column(0).to_vec();
+    for axis in [Axis::Columns, Axis::All] {
+        let count = |dataset: &'static str, rows: usize| {
+            let (cells, zeros) = (&cells, column(|row| f64::from(u8::from(row >= rows))));
+            move |p: &mut crate::harness::Program| {
+                let x = p.apply(op::read_columns(dataset, &["c0"]), &[]);
+                let counted = match rows {
+                    0 => p.apply(op::with(BinaryFunction::Subtract, 77.0), &[x]),
+                    1 => p.apply(op::with(BinaryFunction::Subtract, cells[6]), &[x]),
+                    _ => {
+                        let zeros = p.put(&zeros);
+                        p.apply(op::multiply(), &[x, zeros])
+                    }
+                };
+                p.apply(op::aggregate(AggregateFunction::Nnz, axis), &[counted])
+            }
+        };
+        for rows in [0, 1, 4, 7] {
+            assert_eq!(ada.value(count("public", rows)).await.unwrap()[[0, 0]], 20.0 - rows as f64);
+        }
+        for rows in [0, 1, 4] {
+            denied(&ada, count("aggregate", rows)).await;
+        }
+        assert_eq!(ada.value(count("aggregate", 7)).await.unwrap()[[0, 0]], 13.0);
     }
 }
 

@@ -2,9 +2,12 @@
 
 mod allowed;
 mod attacks;
+mod caps;
 mod counts;
 mod dependence;
+mod digits;
 mod disguise;
+mod ordinary;
 mod rows;
 
 use fondaco_proto::ErrorCode::ReleaseDenied;

@@ -1,12 +1,15 @@
 //! Carries out what an operator's effect says must be measured.
 
+use std::slice;
+
 use fondaco_proto::{
     Axes, Measure, Op, Result,
-    op::{AggregateFunction, AggregateOp, Arity, Axis, MatmulOp},
+    op::{AggregateFunction, AggregateOp, Arity, Axis, Binary, BinaryFunction, ElementwiseOp, MatmulOp, Unary},
 };
 
 use super::{
     Centre, Support,
+    digits::{self, Chain},
     series::{self, Term},
     terms,
 };
@@ -18,41 +21,117 @@ use crate::{
     matrix::Matrix,
 };
 
-/// The support that an operator gives its result by itself; that of its inputs is not considered. `axes` are the data
-/// axes of the output, `input_axes` those of each input.
-///
-/// # Errors
-/// `Limit` if the memory does not suffice, `Cancelled` if asked to stop.
-pub fn measure(
-    op: &Op,
-    measure: &Measure,
-    inputs: &[Matrix],
-    output: &Matrix,
-    axes: Axes,
-    input_axes: &[Axes],
-    cx: &Context<'_>,
-) -> Result<Support> {
-    let of = Measured { op, inputs, output, axes, input_axes, cx };
-    match measure {
-        Measure::Inherit => Ok(Support::FULL),
-        Measure::Count => Ok(of.count()),
-        Measure::Cells(weights) => Ok(of.cells()?.weakest(of.weights(weights)?)),
-        Measure::Weights(weights) => Ok(of.count().weakest(of.weights(weights)?)),
-        Measure::Terms(weights) => Ok(of.terms()?.weakest(of.weights(weights)?)),
-    }
-}
-
 /// An operator that was carried out.
-struct Measured<'a> {
-    op: &'a Op,
-    inputs: &'a [Matrix],
-    output: &'a Matrix,
-    axes: Axes,
-    input_axes: &'a [Axes],
-    cx: &'a Context<'a>,
+pub struct Step<'a> {
+    /// It.
+    pub op: &'a Op,
+    /// What it was given.
+    pub inputs: &'a [Matrix],
+    /// The data axes of each input.
+    pub input_axes: &'a [Axes],
+    /// The noise of each input.
+    pub input_noise: &'a [f64],
+    /// What came out.
+    pub output: &'a Matrix,
+    /// The data axes of that.
+    pub axes: Axes,
+    /// Where to measure.
+    pub cx: &'a Context<'a>,
 }
 
-impl Measured<'_> {
+impl Step<'_> {
+    /// The support that the operator gives its result by itself; that of its inputs is not considered.
+    ///
+    /// # Errors
+    /// `Limit` if the memory does not suffice, `Cancelled` if asked to stop.
+    pub fn measure(&self, measure: &Measure) -> Result<Support> {
+        match measure {
+            Measure::Inherit => Ok(Support::FULL),
+            Measure::Linear => self.digits(),
+            Measure::Count => Ok(self.count().weakest(self.factors(&[])?)),
+            Measure::Capped => Ok(self.cells()?.weakest(self.change()?)),
+            Measure::Cells(weights) => {
+                let summed = if self.sums_columns() { self.digits()? } else { Support::FULL };
+                Ok(self.cells()?.weakest(self.weights(weights)?).weakest(summed))
+            }
+            Measure::Weights(weights) => {
+                Ok(self.count().weakest(self.weights(weights)?).weakest(self.factors(weights)?))
+            }
+            Measure::NonZero { shifted } => self.nonzero(*shifted),
+            Measure::Terms(weights) => {
+                Ok(self.terms()?.weakest(self.weights(weights)?).weakest(self.factors(weights)?))
+            }
+        }
+    }
+
+    /// A linear map is as good as its input, if each row still can be told by it; else it is a function like others.
+    fn digits(&self) -> Result<Support> {
+        let inputs = self.inputs.iter().zip(self.input_axes).zip(self.input_noise);
+        let inputs: Vec<_> = inputs.map(|((x, axes), noise)| (x, *axes, *noise)).collect();
+        let Some(noise) = digits::noise(self.op, &inputs, self.output, self.axes, self.cx)? else {
+            return Ok(Support::NONE.with_noise(f64::INFINITY));
+        };
+        let support = Support::FULL.with_noise(noise);
+        if support.is_exact() {
+            return Ok(support);
+        }
+        let support = support.weakest(self.cells()?);
+        if self.sums_columns() { Ok(support.weakest(self.magnitudes()?)) } else { Ok(support) }
+    }
+
+    /// Whether columns are summed for each data row, so that nobody sees what cancels.
+    fn sums_columns(&self) -> bool {
+        let sums = match self.op {
+            Op::Matmul(op) => *op == MatmulOp::Product,
+            Op::Aggregate(op) => matches!(op.function, AggregateFunction::Sum | AggregateFunction::Mean),
+            Op::Create(_) | Op::Elementwise(_) | Op::Reorg(_) | Op::Slice(_) => false,
+        };
+        let mut data = self.input_axes.iter().filter(|axes| **axes != Axes::None);
+        let one = matches!(self.axes, Axes::Rows | Axes::Columns) && data.next() == Some(&self.axes);
+        sums && one && data.next().is_none()
+    }
+
+    /// Of such sums, those of the magnitudes: few rows that are large hide what else they have.
+    fn magnitudes(&self) -> Result<Support> {
+        let abs = Op::Elementwise(ElementwiseOp::Unary(Unary::Abs));
+        let magnitudes = self.inputs.iter().map(|x| kernels::run(&abs, slice::from_ref(x), self.cx));
+        let sums = kernels::run(self.op, &magnitudes.collect::<Result<Vec<_>>>()?, self.cx)?;
+        super::series(&sums, self.axes.rows(), Centre::Data, self.cx)
+    }
+
+    /// What products hide: a constant factor at the edge of the numbers, and the middle of a chain.
+    fn factors(&self, weights: &[usize]) -> Result<Support> {
+        let Op::Matmul(op) = self.op else { return Ok(Support::FULL) };
+        let chain = !matches!(op, MatmulOp::Product | MatmulOp::Cross | MatmulOp::Gram);
+        let (fixed, parts) = self.inputs.split_at(usize::from(chain));
+        let noise = &self.input_noise[fixed.len()..];
+        // Others that hold no data are weights, and measured as such.
+        let is_constant = |i: &usize| self.input_axes[*i] == Axes::None && !weights.contains(i);
+        let constants = (fixed.len()..self.inputs.len()).filter(is_constant).map(|i| &self.inputs[i]);
+        let mut cells = constants.filter(|x| x.rows() * x.columns() > 0).map(|x| x.get(0, 0));
+        if cells.any(digits::is_at_the_edge) {
+            return Ok(Support::NONE);
+        }
+        let [v] = fixed else { return Ok(Support::FULL) };
+        let size = if *op == MatmulOp::Mmchain { 1 } else { 2 };
+        let mut support = Support::FULL;
+        for (part, noise) in parts.chunks_exact(size).zip(noise.chunks_exact(size)) {
+            let f = match (op, part.get(1)) {
+                (MatmulOp::MmchainMinus, Some(y)) => Middle::Minus(y),
+                (MatmulOp::MmchainWeighted, Some(w)) => Middle::Weighted(w),
+                _other => Middle::Plain,
+            };
+            let of = Chain { x: &part[0], v, f, noise: [noise[0], noise[size - 1]] };
+            if !of.is_clear(self.cx)? {
+                let u = middle(&part[0], v, f, self.cx)?;
+                let pair = [(part[0].clone(), u.clone())];
+                let seen = super::series(&u, true, Centre::Data, self.cx)?.weakest(terms::weakest(&pair, self.cx)?);
+                support = support.weakest(seen);
+            }
+        }
+        Ok(support)
+    }
+
     /// Data rows that were summed over, all parts together; of an operator that sums none, those of its output.
     fn count(&self) -> Support {
         let rows: usize = match self.op {
@@ -60,7 +139,7 @@ impl Measured<'_> {
                 let extent = |(x, axes): (&Matrix, &Axes)| if axes.rows() { x.rows() } else { x.columns() };
                 self.inputs.iter().zip(self.input_axes).map(extent).sum()
             }
-            Op::Matmul(op) => factors(*op, self.inputs).map(|x| x.rows()).sum(),
+            Op::Matmul(op) => summed(*op, self.inputs).map(|x| x.rows()).sum(),
             Op::Create(_) | Op::Elementwise(_) | Op::Reorg(_) | Op::Slice(_) => {
                 if self.axes.rows() {
                     self.output.rows()
@@ -82,6 +161,16 @@ impl Measured<'_> {
             support = support.weakest(super::series(self.output, false, Centre::Data, self.cx)?);
         }
         Ok(support)
+    }
+
+    /// What the output has other than the input: as much is known of the rows that changed as of those that did not.
+    fn change(&self) -> Result<Support> {
+        let data = self.inputs.iter().zip(self.input_axes).find(|(_, axes)| **axes != Axes::None);
+        let Some((x, _)) = data else { return Ok(Support::NONE) };
+        let subtract = Binary { function: BinaryFunction::Subtract, scalar: None };
+        let difference = Op::Elementwise(ElementwiseOp::Binary(subtract));
+        let change = kernels::run(&difference, &[self.output.clone(), x.clone()], self.cx)?;
+        super::series(&change, self.axes.rows(), Centre::Data, self.cx)
     }
 
     /// The listed inputs as weights.
@@ -132,24 +221,35 @@ impl Measured<'_> {
         }
     }
 
+    /// Of a count of cells that are not 0: that of the others follows from it.
+    fn nonzero(&self, shifted: bool) -> Result<Support> {
+        let Op::Aggregate(AggregateOp { axis: Axis::Columns | Axis::Rows, .. }) = self.op else {
+            return self.rows_not_zero(shifted);
+        };
+        let rows = self.count().rows;
+        let of = |count: f64| {
+            let zeros = if count == rows && !shifted { Support::FULL } else { Support::equal(rows - count) };
+            Support::equal(count).weakest(zeros)
+        };
+        Ok(self.output.to_column_major().into_iter().map(of).fold(Support::FULL, Support::weakest))
+    }
+
     /// Of a count over all cells: the rows that have any that counts, by how many.
-    fn rows_not_zero(&self) -> Result<Support> {
+    fn rows_not_zero(&self, shifted: bool) -> Result<Support> {
         let mut per_row = Vec::with_capacity(self.inputs.len());
         for (x, axes) in self.inputs.iter().zip(self.input_axes) {
             let rows = if axes.rows() { x.clone() } else { x.transpose() };
             let count = Op::Aggregate(AggregateOp::new(AggregateFunction::Nnz, Axis::Rows));
             per_row.push(kernels::run(&count, &[rows], self.cx)?);
         }
-        series::weakest(&per_row, Term::Cell, Centre::Weights, self.cx)
+        // That nobody has a certain value is refused like that somebody has.
+        let centre = if shifted { Centre::Data } else { Centre::Weights };
+        series::weakest(&per_row, Term::Cell, centre, self.cx)
     }
 
     fn aggregate_terms(&self, op: &AggregateOp) -> Result<Support> {
         match op.function {
-            AggregateFunction::Nnz if op.axis == Axis::All => self.rows_not_zero(),
-            AggregateFunction::Nnz => {
-                let counts = self.output.to_column_major();
-                Ok(counts.into_iter().map(Support::equal).fold(Support::FULL, Support::weakest))
-            }
+            AggregateFunction::Nnz => self.nonzero(true),
             // Of one part, the cells were measured when they were made; of several, each could have been scaled by itself.
             AggregateFunction::Sum | AggregateFunction::Mean | AggregateFunction::Min | AggregateFunction::Max
                 if self.inputs.len() > 1 =>
@@ -209,7 +309,7 @@ impl Measured<'_> {
 }
 
 /// The first factor of each part of a product, its rows those that are summed over.
-fn factors(op: MatmulOp, inputs: &[Matrix]) -> Box<dyn Iterator<Item = Matrix> + '_> {
+fn summed(op: MatmulOp, inputs: &[Matrix]) -> Box<dyn Iterator<Item = Matrix> + '_> {
     match op {
         MatmulOp::Product => Box::new(inputs.iter().step_by(2).map(Matrix::transpose)),
         MatmulOp::Cross => Box::new(inputs.iter().step_by(2).cloned()),

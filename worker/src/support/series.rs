@@ -1,8 +1,11 @@
-//! The support of series, in one pass over their terms after a sample gave the centres.
+//! The support of series, in one pass over their terms after a sample gave the centres; one more, where it shows plateaus.
 
 use fondaco_proto::Result;
 
-use super::{Centre, Support};
+use super::{
+    Centre, Support,
+    plateau::{self, Plateaus},
+};
 use crate::{
     kernels::{
         Context,
@@ -13,13 +16,16 @@ use crate::{
 };
 
 /// Terms of which a series' centre is the median, at most.
-const SAMPLE_MAX: usize = 1025;
+pub const SAMPLE_MAX: usize = 1025;
 
 /// Terms that are looked at side by side; loops over fewer than 32 are not vectorised, but unrolled.
 const LANES: usize = 32;
 
 /// More than rounding ever takes from a quotient of sums, so that five equal terms count as five.
 const ROUNDING: f64 = 1.0 + 1e-9;
+
+/// Beyond a power of two of this magnitude are the edges of the numbers: products of three are not.
+pub const EDGE: i32 = 300;
 
 /// What a cell contributes to its series.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +37,9 @@ pub enum Term {
 }
 
 impl Term {
-    fn of(self, x: f64) -> f64 {
+    /// The contribution of a cell.
+    #[inline(always)]
+    pub fn of(self, x: f64) -> f64 {
         match self {
             Self::Cell => x,
             Self::Square => x * x,
@@ -42,9 +50,13 @@ impl Term {
 /// The weakest column of `np.vstack(parts)`.
 pub fn weakest(parts: &[Matrix], term: Term, centre: Centre, cx: &Context<'_>) -> Result<Support> {
     let count = parts.first().map_or(0, Matrix::columns);
-    let centres = cx.map((0..count).collect(), |column| Ok(sampled_centre(parts, column, term)))?;
-    let spectra = fold(parts, cx, Spectrum::EMPTY, |i, cells| Spectrum::of(cells, term, centres[i]), Spectrum::merge)?;
-    Ok(spectra.into_iter().map(|spectrum| spectrum.support(centre)).fold(Support::FULL, Support::weakest))
+    let sampled = cx.map((0..count).collect(), |column| Ok(Sampled::of(sample(parts, column, term), centre)))?;
+    let of = |i: usize, cells: &[f64]| Spectrum::of(cells, term, sampled[i].centre);
+    let spectra = fold(parts, cx, Spectrum::EMPTY, of, Spectrum::merge)?;
+    let support =
+        spectra.into_iter().map(|spectrum| spectrum.support(centre, term)).fold(Support::FULL, Support::weakest);
+    let plateaus: Vec<Option<Plateaus>> = sampled.into_iter().map(|sampled| sampled.plateaus).collect();
+    Ok(support.weakest(plateau::weakest(parts, term, &plateaus, cx)?))
 }
 
 /// For each column of `np.vstack(parts)`, merges what `lane` makes of some of its cells after another.
@@ -69,8 +81,33 @@ pub fn fold<P: Copy + Send + Sync>(
     Ok(merged)
 }
 
-/// The median of evenly spaced terms, those that are finite; one of the terms, so that a constant is its own centre.
-fn sampled_centre(parts: &[Matrix], column: usize, term: Term) -> f64 {
+/// What a sample tells of a series.
+struct Sampled {
+    /// The median; one of the terms, so that a constant is its own centre.
+    centre: f64,
+    /// Of data; weights may have as many values as they like, because each row that is weighed is in the sum.
+    plateaus: Option<Plateaus>,
+}
+
+impl Sampled {
+    fn of(mut sample: Vec<f64>, centre: Centre) -> Self {
+        let middle = sample.len() / 2;
+        match centre {
+            _ if sample.is_empty() => Self { centre: 0.0, plateaus: None },
+            Centre::Weights => {
+                let centre = *sample.select_nth_unstable_by(middle, f64::total_cmp).1;
+                Self { centre, plateaus: None }
+            }
+            Centre::Data => {
+                sample.sort_unstable_by(f64::total_cmp);
+                Self { centre: sample[middle], plateaus: Plateaus::of(&sample) }
+            }
+        }
+    }
+}
+
+/// Evenly spaced terms of a column, those that are finite.
+fn sample(parts: &[Matrix], column: usize, term: Term) -> Vec<f64> {
     let total: usize = parts.iter().map(Matrix::rows).sum();
     let count = total.min(SAMPLE_MAX);
     let mut sample = Vec::with_capacity(count);
@@ -87,11 +124,7 @@ fn sampled_centre(parts: &[Matrix], column: usize, term: Term) -> f64 {
             sample.push(value);
         }
     }
-    if sample.is_empty() {
-        return 0.0;
-    }
-    let middle = sample.len() / 2;
-    *sample.select_nth_unstable_by(middle, f64::total_cmp).1
+    sample
 }
 
 /// The magnitudes of terms, scaled by a power of two so that neither sums nor squares overflow or vanish.
@@ -129,7 +162,19 @@ impl Magnitudes {
         }
     }
 
-    fn support(&self) -> Support {
+    /// The mean of those that are not 0, and finite.
+    pub fn mean(&self) -> f64 {
+        let count = self.nonzero - self.not_finite;
+        if count > 0.0 { self.sum / count * power_of_two(self.exponent) } else { 0.0 }
+    }
+
+    /// At least the largest finite one.
+    pub fn largest(&self) -> f64 {
+        if self.sum > 0.0 { power_of_two(self.exponent + 1) } else { 0.0 }
+    }
+
+    /// Of all terms together.
+    pub fn support(&self) -> Support {
         if self.not_finite > 0.0 {
             return Support::equal(self.not_finite);
         }
@@ -137,7 +182,7 @@ impl Magnitudes {
             return Support::NONE;
         }
         let effective = self.sum * self.sum / self.squares * ROUNDING;
-        Support { rows: self.nonzero, effective: effective.min(self.nonzero) }
+        Support { effective: effective.min(self.nonzero), ..Support::equal(self.nonzero) }
     }
 }
 
@@ -163,9 +208,11 @@ fn exponent_of(x: f64) -> i32 {
 
 /// The magnitudes of terms, and of terms less their centre.
 #[derive(Clone, Copy)]
-struct Spectrum {
-    terms: Magnitudes,
-    centred: Magnitudes,
+pub struct Spectrum {
+    /// Of terms.
+    pub terms: Magnitudes,
+    /// Of terms less the centre.
+    pub centred: Magnitudes,
 }
 
 impl Spectrum {
@@ -182,7 +229,12 @@ impl Spectrum {
         Self { terms: Magnitudes::merge(a.terms, b.terms), centred: Magnitudes::merge(a.centred, b.centred) }
     }
 
-    fn support(self, centre: Centre) -> Support {
+    fn support(self, centre: Centre, term: Term) -> Support {
+        // What was multiplied with terms at the edge of the numbers would vanish, or not be finite, for most rows.
+        let edge = EDGE * if term == Term::Square { 2 } else { 1 };
+        if self.terms.sum > 0.0 && !(-edge..=edge).contains(&self.terms.exponent) {
+            return Support::NONE;
+        }
         let terms = self.terms.support();
         let constant = self.centred.nonzero == 0.0;
         match centre {
@@ -192,7 +244,8 @@ impl Spectrum {
     }
 }
 
-fn scan(cells: &[f64], centre: f64, term: impl Fn(f64) -> f64 + Copy) -> Spectrum {
+/// Of consecutive cells.
+pub fn scan(cells: &[f64], centre: f64, term: impl Fn(f64) -> f64 + Copy) -> Spectrum {
     let Counts { largest, nonzero, not_finite } = simd::run(Count { cells, centre, term });
     let exponents = largest.map(exponent_of);
     let scales = exponents.map(|exponent| power_of_two(-exponent));

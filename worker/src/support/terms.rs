@@ -99,7 +99,7 @@ fn cell_support(of: impl Fn(Product) -> f64, rows: f64) -> Support {
     }
     let (magnitudes, squares) = (of(Product::Magnitudes), of(Product::Squares));
     let effective = if squares < SQUARES_MIN { 0.0 } else { magnitudes * magnitudes / squares * (1.0 + 1e-9) };
-    Support { rows: nonzero, effective: effective.min(nonzero) }
+    Support { effective: effective.min(nonzero), ..Support::equal(nonzero) }
 }
 
 /// What must be known of factors before they are multiplied.

@@ -41,8 +41,9 @@ fn but(n: usize, base: f64, count: usize, value: f64) -> Vec<f64> {
 
 #[test]
 fn the_weakest_is_the_least_of_each() {
-    let (a, b) = (Support { rows: 3.0, effective: 2.0 }, Support { rows: 1.0, effective: f64::NAN });
-    assert_eq!(a.weakest(b), Support { rows: 1.0, effective: 0.0 });
+    let (a, b) =
+        (Support { effective: 2.0, ..Support::equal(3.0) }, Support { effective: f64::NAN, ..Support::equal(1.0) });
+    assert_eq!(a.weakest(b), Support { effective: 0.0, ..Support::equal(1.0) });
     assert_eq!(a.weakest(Support::FULL), a);
     assert_eq!(Support::NONE.weakest(a), Support::NONE);
 }
@@ -77,6 +78,45 @@ fn few_rows_show() {
 }
 
 #[test]
+fn rows_beside_plateaus_are_none_or_enough() {
+    for n in [30, 900, 9_000] {
+        let step = |few: usize, other: f64| {
+            let mut cells = but(n, -1.0, n / 3, 1.0);
+            cells
+                .iter_mut()
+                .skip(1)
+                .step_by(3)
+                .take(few)
+                .enumerate()
+                .for_each(|(i, cell)| *cell = other + i as f64 / 9.0);
+            of(&cells, Centre::Data)
+        };
+        assert!(step(0, 0.0).effective > 5.0, "a mask");
+        for few in [1, 2, 4] {
+            for other in [0.3, 1e-9, 40.0] {
+                assert!(step(few, other).rows <= 4.0, "{few} rows from {other} on of {n}");
+            }
+        }
+        assert!(step(8, 0.2).effective > 5.0);
+        // A side of which a sample may have nobody.
+        let mut narrow = but(n, 0.0, 6, 1.0);
+        assert_eq!(of(&narrow, Centre::Data), Support::equal(6.0));
+        narrow[1] = 0.7;
+        assert_eq!(of(&narrow, Centre::Data), Support::equal(1.0));
+        assert!(of(&narrow, Centre::Weights).effective > 5.0);
+        // The steps beside terms that are very many times larger.
+        let mut beside = but(n, -1.0, n / 3, 1.0);
+        beside.iter_mut().skip(2).step_by(3).for_each(|cell| *cell = 1e15);
+        assert!(of(&beside, Centre::Data).effective > 5.0);
+        beside[1] = 0.5;
+        assert_eq!(of(&beside, Centre::Data), Support::equal(1.0));
+    }
+    for cells in [[1.0; 6].as_slice(), &[1.0, 1.0, 1.0, 1.0, 1.0, 0.0]] {
+        assert!(of(cells, Centre::Data).rows <= 1.0);
+    }
+}
+
+#[test]
 fn what_is_not_finite_dominates() {
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         for count in [1, 4, 6] {
@@ -94,13 +134,14 @@ fn what_is_not_finite_dominates() {
 #[test]
 fn scales_do_not_matter() {
     let expected = of(&values(1, 5_000), Centre::Data);
-    for scale in [2.0_f64.powi(-1000), 2.0_f64.powi(1000), 3e-160, 7e200] {
+    for scale in [2.0_f64.powi(-290), 2.0_f64.powi(290), 3e-60, 7e80] {
         let cells: Vec<f64> = values(1, 5_000).iter().map(|x| x * scale).collect();
         assert!(near(of(&cells, Centre::Data), expected), "{scale}");
     }
-    let least = 5e-324;
-    assert_eq!(of(&but(100, 0.0, 7, least), Centre::Data), Support::equal(7.0));
-    assert_eq!(of(&but(100, 0.0, 7, f64::MAX), Centre::Data), Support::equal(7.0));
+    // What is multiplied with them vanishes, or overflows, for most rows.
+    for edge in [5e-324, 1e-200, 1e200, f64::MAX] {
+        assert_eq!(of(&but(100, 0.0, 7, edge), Centre::Data), Support::NONE);
+    }
 }
 
 #[test]
@@ -134,7 +175,8 @@ fn the_weakest_series_counts_whatever_the_threads() {
 /// What an operator on inputs with these axes measures.
 fn measured(op: &Op, how: &Measure, inputs: &[Matrix], axes: Axes, of: Axes, cx: &Context<'_>) -> Support {
     let output = run(op, inputs, cx).unwrap();
-    measure(op, how, inputs, &output, axes, &vec![of; inputs.len()], cx).unwrap()
+    let (input_axes, input_noise) = (&vec![of; inputs.len()], &vec![0.0; inputs.len()]);
+    Step { op, inputs, input_axes, input_noise, output: &output, axes, cx }.measure(how).unwrap()
 }
 
 fn aggregate(function: AggregateFunction, axis: Axis) -> Op {
@@ -239,7 +281,12 @@ fn terms_of_aggregates() {
             measured(&aggregate(function, axis), &how, slice::from_ref(x), Axes::None, axes, cx)
         };
         for (x, axis, axes) in [(&x, Axis::Columns, Axes::Rows), (&x.transpose(), Axis::Rows, Axes::Columns)] {
-            assert_eq!(ask(AggregateFunction::Nnz, axis, x, axes), Support::equal(7.0));
+            for (shifted, rows) in [(false, 7.0), (true, 0.0)] {
+                let nnz = aggregate(AggregateFunction::Nnz, axis);
+                let how = Measure::NonZero { shifted };
+                let of = measured(&nnz, &how, slice::from_ref(x), Axes::None, axes, cx);
+                assert_eq!(of, Support::equal(rows), "no zeros at all are the data's own, or somebody's guess");
+            }
             assert_eq!(ask(AggregateFunction::Sum, axis, x, axes), Support::equal(2_000.0));
             assert_eq!(ask(AggregateFunction::Sumsq, axis, x, axes), Support::equal(7.0));
             assert_eq!(ask(AggregateFunction::Var, axis, x, axes), Support::equal(7.0));
@@ -259,7 +306,8 @@ fn naive_terms(a: &Matrix, b: &Matrix) -> Support {
             Support::equal(bad as f64)
         } else {
             let (sum, squares) = (terms.iter().sum::<f64>(), terms.iter().map(|t| t * t).sum::<f64>());
-            Support { rows: terms.iter().filter(|t| **t != 0.0).count() as f64, effective: sum * sum / squares }
+            let rows = terms.iter().filter(|t| **t != 0.0).count() as f64;
+            Support { effective: sum * sum / squares, ..Support::equal(rows) }
         });
     }
     weakest
