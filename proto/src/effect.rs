@@ -96,7 +96,7 @@ pub enum Measure {
     /// The result still has data rows but is not plain: each of its series along the data axis is measured,
     /// and the listed inputs as weights.
     Cells(Vec<usize>),
-    /// Cells of plain rows were replaced, alike for all rows: measured as `Cells`, and by the rows that changed.
+    /// Cells were replaced, alike for all rows: measured as `Cells`, and by the rows that changed.
     Capped,
     /// Plain rows summed over with weights: the listed inputs are measured along their contracted axis.
     Weights(Vec<usize>),

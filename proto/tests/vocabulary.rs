@@ -207,14 +207,22 @@ fn binary(function: BinaryFunction) -> Op {
 
 #[test]
 fn linear_maps_of_columns_stay_plain_and_all_else_is_measured() {
-    let plain = Effect::keeping(Axes::Rows, true);
+    let plain = Effect::keeping(Axes::Rows, true).measured(Measure::Linear);
     let row = Facet { shape: Shape::new(1, 2), ..UPLOAD };
     assert_eq!(effect(binary(BinaryFunction::Add), &[ROWS, ROWS]), plain);
     assert_eq!(effect(binary(BinaryFunction::Multiply), &[ROWS, row]), plain);
     assert_eq!(effect(binary(BinaryFunction::Divide), &[ROWS, row]), plain);
     let measured = |weights: &[usize]| Effect::keeping(Axes::Rows, false).measured(Measure::Cells(weights.to_vec()));
     assert_eq!(effect(binary(BinaryFunction::Divide), &[row, ROWS]), measured(&[]));
-    assert_eq!(effect(binary(BinaryFunction::Maximum), &[ROWS, row]).axes, Axes::Entangled);
+    let capped = Effect::keeping(Axes::Rows, false).measured(Measure::Capped);
+    assert_eq!(effect(binary(BinaryFunction::Maximum), &[ROWS, row]), capped);
+    let masked = Facet { plain: false, native: false, ..ROWS };
+    for (x, by) in [(masked, row), (ROWS, UPLOAD), (ROWS, ROWS)] {
+        assert_eq!(effect(binary(BinaryFunction::Maximum), &[x, by]).axes, Axes::Entangled);
+    }
+    let replace = |pattern| Op::Elementwise(ElementwiseOp::Ternary(Ternary::Replace { pattern, value: 0.0 }));
+    assert_eq!(effect(replace(1.0), &[ROWS]), capped);
+    assert_eq!(effect(replace(f64::NAN), &[ROWS]), Effect::keeping(Axes::Rows, false).measured(Measure::Cells(vec![])));
     assert_eq!(effect(binary(BinaryFunction::Multiply), &[ROWS, ROWS]), measured(&[]));
     assert_eq!(effect(binary(BinaryFunction::Multiply), &[UPLOAD, ROWS]), measured(&[0]));
     assert_eq!(effect(binary(BinaryFunction::Add), &[ROWS, UPLOAD]), measured(&[1]));
@@ -241,7 +249,7 @@ fn sums_over_rows_count_them_or_weigh_them() {
     assert_eq!(matmul(MatmulOp::MmchainWeighted, &[v, ROWS, w]).measure, Measure::Weights(vec![2]));
     assert_eq!(matmul(MatmulOp::MmchainMinus, &[v, ROWS, ROWS]).measure, Measure::Count);
     let right = Facet { shape: Shape::new(2, 3), ..UPLOAD };
-    assert_eq!(matmul(MatmulOp::Product, &[ROWS, right]), Effect::keeping(Axes::Rows, true));
+    assert_eq!(matmul(MatmulOp::Product, &[ROWS, right]), Effect::keeping(Axes::Rows, true).measured(Measure::Linear));
 }
 
 #[test]
@@ -257,6 +265,9 @@ fn rows_are_not_counted_twice_and_extremes_are_marked() {
     let sum = AggregateOp::new(AggregateFunction::Sum, Axis::Columns);
     assert_eq!(effect(Op::Aggregate(sum), &[ROWS, ROWS]).measure, Measure::Count);
     assert_eq!(effect(Op::Aggregate(sum), &[ROWS, scaled]).measure, Measure::Terms(vec![]));
+    let nnz = Op::Aggregate(AggregateOp::new(AggregateFunction::Nnz, Axis::Columns));
+    assert_eq!(effect(nnz.clone(), &[ROWS, ROWS]).measure, Measure::NonZero { shifted: false });
+    assert_eq!(effect(nnz, &[ROWS, scaled]).measure, Measure::NonZero { shifted: true });
     assert_eq!(effect(Op::Reorg(ReorgOp::Vstack), &[ROWS, ROWS]).selection, Selection::Concatenated);
     assert_eq!(effect(Op::Reorg(ReorgOp::Vstack), &[ROWS, UPLOAD]).axes, Axes::Entangled);
     let max = |axis| Op::Aggregate(AggregateOp::new(AggregateFunction::Max, axis));

@@ -156,6 +156,9 @@ impl ElementwiseOp {
             let capped = || Effect::keeping(axes, false).measured(Measure::Capped);
             return if caps { capped() } else { Effect::entangled() };
         }
+        if axes != Axes::None && self.replaces_a_value() {
+            return Effect::keeping(axes, false).measured(Measure::Capped);
+        }
         let plain_or_uniform = |input: &Facet| if data(input) { input.plain } else { uniform(input) };
         let plain = match self.linearity() {
             _ if axes == Axes::Both => false,
@@ -185,6 +188,11 @@ impl ElementwiseOp {
             Self::Binary(Binary { function: Maximum | Minimum, .. })
                 | Self::Ternary(Ternary::Where | Ternary::Clip { .. })
         )
+    }
+
+    /// What is NaN is nobody's choice.
+    fn replaces_a_value(&self) -> bool {
+        matches!(self, Self::Ternary(Ternary::Replace { pattern, .. }) if !pattern.is_nan())
     }
 
     fn linearity(&self) -> Linearity {

@@ -107,6 +107,16 @@ async fn caps_that_tell_of_few() {
             let larger = p.apply(op::binary(Maximum), &[x, y]);
             sum(p, larger)
         }),
+        ("another value in the place of one row's", |p, d| {
+            let (x, value) = (first(p, d), super::data()[[7, 0]]);
+            let other = p.apply(op::ternary(Ternary::Replace { pattern: value, value: value + 1.0 }), &[x]);
+            sum(p, other)
+        }),
+        ("another value in the place of nobody's", |p, d| {
+            let x = first(p, d);
+            let other = p.apply(op::ternary(Ternary::Replace { pattern: 77.0, value: 1.0 }), &[x]);
+            sum(p, other)
+        }),
         ("a floor of another sort for one row", |p, d| {
             let (x, u) = (first(p, d), p.put(&super::one_hot()));
             let larger = p.apply(op::binary(Maximum), &[x, u]);

@@ -147,6 +147,15 @@ async fn offsets_within_an_operator() {
             let y = p.apply(op::product(), &[wide, v]);
             sum(p, y)
         }),
+        ("cross(X.T, v) beside a constant", |p, d| {
+            let (x, one) = (outlier(p, d), p.fill(ROWS as u64, 1, 1.0));
+            let wide = p.apply(op::hstack(), &[x, one]);
+            let (t, v) = (p.apply(op::transpose(), &[wide]), p.put(&arr2(&[[1.0, 0.5, 0.0], [1e17, 1.0, 1.0]])));
+            let y = p.apply(op::cross(), &[t, v]);
+            let y = p.apply(op::columns(&[0]), &[y]);
+            let y = then(p, y, &[(Subtract, 1e17)]);
+            sum(p, y)
+        }),
         ("row sums beside a constant", |p, d| {
             let (x, much) = (outlier(p, d), p.fill(ROWS as u64, 1, 1e17));
             let wide = p.apply(op::hstack(), &[x, much]);

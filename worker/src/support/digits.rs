@@ -135,11 +135,12 @@ struct Part {
     by: f64,
 }
 
-/// The noise of a result with data rows that is linear in its inputs, whose axes and noise are given; none if it is at
+/// The noise of a result with data rows that is linear in its inputs, whose axes and noise are given (the left one of a
+/// cross product transposed); none if it is at
 /// the edge of the numbers.
 pub fn noise(
     op: &Op,
-    inputs: &[(&Matrix, Axes, f64)],
+    inputs: &[(Matrix, Axes, f64)],
     output: &Matrix,
     axes: Axes,
     cx: &Context<'_>,
@@ -159,7 +160,7 @@ pub fn noise(
 }
 
 impl Linear {
-    fn of(op: &Op, inputs: &[(&Matrix, Axes, f64)], output: &Matrix, axes: Axes) -> Self {
+    fn of(op: &Op, inputs: &[(Matrix, Axes, f64)], output: &Matrix, axes: Axes) -> Self {
         let oriented = |x: &Matrix| if axes.rows() { x.clone() } else { x.transpose() };
         let data = |axes: Axes| axes != Axes::None;
         let held = inputs.iter().filter(|(_, axes, _)| data(*axes)).map(|(x, _, noise)| (oriented(x), *noise));

@@ -4,12 +4,16 @@ use std::slice;
 
 use fondaco_proto::{
     Axes, Measure, Op, Result,
-    op::{AggregateFunction, AggregateOp, Arity, Axis, Binary, BinaryFunction, ElementwiseOp, MatmulOp, Unary},
+    op::{
+        AggregateFunction, AggregateOp, Arity, Axis, Binary, BinaryFunction, ElementwiseOp, MatmulOp, Scalar, Ternary,
+        Unary,
+    },
 };
 
 use super::{
     Centre, Support,
     digits::{self, Chain},
+    plateau::{self, Plateaus},
     series::{self, Term},
     terms,
 };
@@ -66,8 +70,13 @@ impl Step<'_> {
 
     /// A linear map is as good as its input, if each row still can be told by it; else it is a function like others.
     fn digits(&self) -> Result<Support> {
-        let inputs = self.inputs.iter().zip(self.input_axes).zip(self.input_noise);
-        let inputs: Vec<_> = inputs.map(|((x, axes), noise)| (x, *axes, *noise)).collect();
+        let inputs = self.inputs.iter().zip(self.axes_of_inputs()).zip(self.input_noise).enumerate();
+        let inputs: Vec<_> = inputs
+            .map(|(i, ((x, axes), noise))| {
+                let x = if self.is_transposed(i) { x.transpose() } else { x.clone() };
+                (x, axes, *noise)
+            })
+            .collect();
         let Some(noise) = digits::noise(self.op, &inputs, self.output, self.axes, self.cx)? else {
             return Ok(Support::NONE.with_noise(f64::INFINITY));
         };
@@ -79,15 +88,25 @@ impl Step<'_> {
         if self.sums_columns() { Ok(support.weakest(self.magnitudes()?)) } else { Ok(support) }
     }
 
+    /// `X.T @ Y` is the product of a transpose.
+    fn is_transposed(&self, input: usize) -> bool {
+        matches!(self.op, Op::Matmul(MatmulOp::Cross)) && input.is_multiple_of(2)
+    }
+
+    fn axes_of_inputs(&self) -> impl Iterator<Item = Axes> {
+        let axes = self.input_axes.iter().enumerate();
+        axes.map(|(i, axes)| if self.is_transposed(i) { axes.transposed() } else { *axes })
+    }
+
     /// Whether columns are summed for each data row, so that nobody sees what cancels.
     fn sums_columns(&self) -> bool {
         let sums = match self.op {
-            Op::Matmul(op) => *op == MatmulOp::Product,
+            Op::Matmul(op) => matches!(op, MatmulOp::Product | MatmulOp::Cross),
             Op::Aggregate(op) => matches!(op.function, AggregateFunction::Sum | AggregateFunction::Mean),
             Op::Create(_) | Op::Elementwise(_) | Op::Reorg(_) | Op::Slice(_) => false,
         };
-        let mut data = self.input_axes.iter().filter(|axes| **axes != Axes::None);
-        let one = matches!(self.axes, Axes::Rows | Axes::Columns) && data.next() == Some(&self.axes);
+        let mut data = self.axes_of_inputs().filter(|axes| *axes != Axes::None);
+        let one = matches!(self.axes, Axes::Rows | Axes::Columns) && data.next() == Some(self.axes);
         sums && one && data.next().is_none()
     }
 
@@ -163,14 +182,46 @@ impl Step<'_> {
         Ok(support)
     }
 
-    /// What the output has other than the input: as much is known of the rows that changed as of those that did not.
+    /// What the output has other than the input, and what it has beside the numbers that were put in: as much is known
+    /// of the rows that changed as of those that did not.
     fn change(&self) -> Result<Support> {
         let data = self.inputs.iter().zip(self.input_axes).find(|(_, axes)| **axes != Axes::None);
         let Some((x, _)) = data else { return Ok(Support::NONE) };
         let subtract = Binary { function: BinaryFunction::Subtract, scalar: None };
         let difference = Op::Elementwise(ElementwiseOp::Binary(subtract));
         let change = kernels::run(&difference, &[self.output.clone(), x.clone()], self.cx)?;
-        super::series(&change, self.axes.rows(), Centre::Data, self.cx)
+        let changed = super::series(&change, self.axes.rows(), Centre::Data, self.cx)?;
+        let oriented = |x: &Matrix| if self.axes.rows() { x.clone() } else { x.transpose() };
+        let (output, bounds) = (oriented(self.output), self.bounds());
+        let plateaus: Vec<Option<Plateaus>> = (0..output.columns())
+            .map(|column| {
+                let bounds = bounds.iter().map(|by| match by {
+                    Bound::Number(number) => *number,
+                    Bound::Row(row) => oriented(row).get(0, column.min(oriented(row).columns() - 1)),
+                });
+                Plateaus::at(bounds.filter(|bound| bound.is_finite()))
+            })
+            .collect();
+        Ok(changed.weakest(plateau::weakest(slice::from_ref(&output), Term::Cell, &plateaus, self.cx)?))
+    }
+
+    /// The numbers that such an operator puts in the place of cells.
+    fn bounds(&self) -> Vec<Bound<'_>> {
+        let uniform = self.inputs.iter().zip(self.input_axes).filter(|(_, axes)| **axes == Axes::None);
+        let mut bounds: Vec<Bound<'_>> = uniform.map(|(x, _)| Bound::Row(x)).collect();
+        match self.op {
+            Op::Elementwise(ElementwiseOp::Binary(Binary {
+                scalar: Some(Scalar::Right(s) | Scalar::Left(s)), ..
+            }))
+            | Op::Elementwise(ElementwiseOp::Ternary(Ternary::Replace { value: s, .. })) => {
+                bounds.push(Bound::Number(*s));
+            }
+            Op::Elementwise(ElementwiseOp::Ternary(Ternary::Clip { low, high })) => {
+                bounds.extend([Bound::Number(*low), Bound::Number(*high)]);
+            }
+            Op::Create(_) | Op::Elementwise(_) | Op::Aggregate(_) | Op::Matmul(_) | Op::Reorg(_) | Op::Slice(_) => {}
+        }
+        bounds
     }
 
     /// The listed inputs as weights.
@@ -306,6 +357,12 @@ impl Step<'_> {
             }
         }
     }
+}
+
+/// What is put in the place of cells: a number, or one for each column.
+enum Bound<'a> {
+    Number(f64),
+    Row(&'a Matrix),
 }
 
 /// The first factor of each part of a product, its rows those that are summed over.

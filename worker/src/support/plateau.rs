@@ -79,7 +79,8 @@ impl Plateaus {
         Self::at(found.iter().take(PLATEAUS_MAX).map(|cluster| cluster.centre))
     }
 
-    fn at(centres: impl Iterator<Item = f64> + Clone) -> Option<Self> {
+    /// These, as many as fit.
+    pub fn at(centres: impl Iterator<Item = f64> + Clone) -> Option<Self> {
         let mut of = Self { centres: [centres.clone().next()?; PLATEAUS_MAX], count: 0 };
         for (slot, centre) in of.centres.iter_mut().zip(centres) {
             *slot = centre;
