@@ -27,7 +27,7 @@ async fn an_iteration_is_one() {
     let since = |before: &[u64]| trips().iter().zip(before).map(|(now, before)| now - before).collect::<Vec<_>>();
     let before = trips();
     LinearRegression::default().fit(&x, &y).await.expect("there is a solution");
-    assert_eq!(since(&before), [2, 2, 2], "means, then products");
+    assert_eq!(since(&before), [1, 1, 1], "means and centred products");
 
     let before = trips();
     LinearRegression { fit_intercept: false, l2: 1.0 }.fit(&x, &y).await.expect("there is a solution");
