@@ -1,5 +1,6 @@
 //! What the coordinator does with the sites' partial results: pure functions of them, in layout order.
 
+use fondaco_proto::op;
 use ndarray::{Array2, ArrayView1, ShapeBuilder, Zip, s};
 
 use crate::layout::Cut;
@@ -24,6 +25,24 @@ pub(crate) enum Combine {
         /// Standard deviations instead.
         root: bool,
     },
+    /// Products of two rows: mantissa and exponent; the same, or the number that they stand for.
+    Product {
+        /// Whether they stay two.
+        scaled: bool,
+    },
+    /// Means from parts of three rows: count, mean, M2.
+    PresentMean,
+    /// As `Variance`, but NaN where the degrees of freedom are too few, as in `np.nanvar`.
+    PresentVariance {
+        /// Delta degrees of freedom.
+        ddof: u32,
+        /// Standard deviations instead.
+        root: bool,
+    },
+    /// The smallest that is not NaN.
+    PresentMin,
+    /// The largest that is not NaN.
+    PresentMax,
     /// Covariances. Each site has the moments of one operand or of two, then the first one's centred products with
     /// itself and with the other.
     Covariance {
@@ -56,11 +75,45 @@ impl Combine {
                 });
                 variance
             }
+            Self::Product { scaled } => product(parts, scaled),
+            Self::PresentMean => moments(parts).slice(s![1..2, ..]).to_owned(),
+            Self::PresentVariance { ddof, root } => {
+                let merged = moments(parts);
+                Array2::from_shape_fn((1, merged.ncols()), |(_, column)| {
+                    let freedom = merged[[0, column]] - f64::from(ddof);
+                    let variance = if freedom > 0.0 { merged[[2, column]] / freedom } else { f64::NAN };
+                    if root { variance.sqrt() } else { variance }
+                })
+            }
+            Self::PresentMin => fold(parts, f64::min),
+            Self::PresentMax => fold(parts, f64::max),
             Self::Covariance { operands, ddof } => covariance(&parts, operands, ddof),
             Self::Concat(_) if parts.len() == 1 => parts.remove(0),
             Self::Concat(cut) => concat(cut, parts),
         }
     }
+}
+
+/// The product of mantissas and exponents, in layout order.
+fn product(parts: Vec<Array2<f64>>, scaled: bool) -> Array2<f64> {
+    let mut parts = parts.into_iter();
+    let mut product = parts.next().unwrap_or_default();
+    for part in parts {
+        for (mut product, part) in product.columns_mut().into_iter().zip(part.columns()) {
+            product[0] *= part[0];
+            product[1] += part[1];
+            if product[0] == 0.0 || !product[0].is_finite() {
+                product[1] = 0.0;
+            } else if product[0].abs() >= 2.0 {
+                product[0] /= 2.0;
+                product[1] += 1.0;
+            }
+        }
+    }
+    if scaled {
+        return product;
+    }
+    Array2::from_shape_fn((1, product.ncols()), |(_, column)| op::scaled(product[[0, column]], product[[1, column]]))
 }
 
 fn fold(parts: Vec<Array2<f64>>, choose: impl Fn(f64, f64) -> f64) -> Array2<f64> {

@@ -68,14 +68,24 @@ impl Pending {
         let first = self.fetches.first().map_or(Shape::new(0, 0), |fetch| fetch.shape);
         let sum = |cut: Cut| self.fetches.iter().map(|fetch| cut.extent(fetch.shape)).sum();
         match self.combine {
-            Combine::Variance { .. } => Shape::new(1, first.columns),
+            Combine::Variance { .. }
+            | Combine::PresentVariance { .. }
+            | Combine::PresentMean
+            | Combine::Product { scaled: false } => Shape::new(1, first.columns),
             Combine::Covariance { operands, .. } => {
                 let columns = self.fetches[..operands].iter().map(|fetch| fetch.shape.columns).sum();
                 Shape::new(first.columns, columns)
             }
             Combine::Concat(Cut::Rows) => Shape::new(sum(Cut::Rows), first.columns),
             Combine::Concat(Cut::Columns) => Shape::new(first.rows, sum(Cut::Columns)),
-            Combine::Sum | Combine::Mean(_) | Combine::Min | Combine::Max | Combine::Moments => first,
+            Combine::Sum
+            | Combine::Mean(_)
+            | Combine::Min
+            | Combine::Max
+            | Combine::PresentMin
+            | Combine::PresentMax
+            | Combine::Product { scaled: true }
+            | Combine::Moments => first,
         }
     }
 }

@@ -98,6 +98,12 @@ pub enum Measure {
     Cells(Vec<usize>),
     /// Cells were replaced, alike for all rows: measured as `Cells`, and by the rows that changed.
     Capped,
+    /// Rows that have a cell which is not NaN, summed over: those are counted and, where they are not plain, their terms
+    /// measured.
+    Present {
+        /// Whether they are plain.
+        plain: bool,
+    },
     /// Plain rows summed over with weights: the listed inputs are measured along their contracted axis.
     Weights(Vec<usize>),
     /// Cells that are not 0, counted: the rows that have any, and those that have none, who may be nobody where zero is

@@ -75,6 +75,13 @@ impl FedMatrix {
         min, row_min => Min, "X.min()";
         max, row_max => Max, "X.max()";
         nnz, row_nnz => Nnz, "np.count_nonzero(X)";
+        prod, row_prod => Prod, "X.prod()";
+        any, row_any => Any, "(X != 0).any()";
+        all, row_all => All, "(X != 0).all()";
+        nansum, row_nansum => Nansum, "np.nansum(X)";
+        nanmean, row_nanmean => Nanmean, "np.nanmean(X)";
+        nanmin, row_nanmin => Nanmin, "np.nanmin(X)";
+        nanmax, row_nanmax => Nanmax, "np.nanmax(X)";
     }
 
     /// `X.var(ddof=ddof)`: `(1, 1)`, or `(1, columns)`; merged over the sites as count, mean and M2.
@@ -112,12 +119,44 @@ impl FedMatrix {
         perform_planned(self.session(), "cov", vec![self.into(), other.into()], |args| cov::plan(args, ddof))?.local()
     }
 
+    /// `np.nanvar(X, ddof=ddof)`: `(1, 1)`, or `(1, columns)`; merged over the sites as count, mean and M2.
+    ///
+    /// # Errors
+    /// As [`FedMatrix::aggregate`].
+    pub fn nanvar(&self, axis: Axis, ddof: u32) -> Result<Pending> {
+        self.aggregate(AggregateFunction::Nanvar, axis, ddof)
+    }
+
+    /// `np.nanstd(X, ddof=ddof)`: `(1, 1)`, or `(1, columns)`; merged over the sites as count, mean and M2.
+    ///
+    /// # Errors
+    /// As [`FedMatrix::aggregate`].
+    pub fn nanstd(&self, axis: Axis, ddof: u32) -> Result<Pending> {
+        self.aggregate(AggregateFunction::Nanstd, axis, ddof)
+    }
+
     /// `X.var(axis=1, ddof=ddof)`: `(rows, 1)`, staying at the sites.
     ///
     /// # Errors
     /// As [`FedMatrix::aggregate_rows`].
     pub fn row_var(&self, ddof: u32) -> Result<Self> {
         self.aggregate_rows(AggregateFunction::Var, ddof)
+    }
+
+    /// `np.nanvar(X, axis=1, ddof=ddof)`: `(rows, 1)`, staying at the sites.
+    ///
+    /// # Errors
+    /// As [`FedMatrix::aggregate_rows`].
+    pub fn row_nanvar(&self, ddof: u32) -> Result<Self> {
+        self.aggregate_rows(AggregateFunction::Nanvar, ddof)
+    }
+
+    /// `np.nanstd(X, axis=1, ddof=ddof)`: `(rows, 1)`, staying at the sites.
+    ///
+    /// # Errors
+    /// As [`FedMatrix::aggregate_rows`].
+    pub fn row_nanstd(&self, ddof: u32) -> Result<Self> {
+        self.aggregate_rows(AggregateFunction::Nanstd, ddof)
     }
 
     /// `X.std(axis=1, ddof=ddof)`: `(rows, 1)`, staying at the sites.

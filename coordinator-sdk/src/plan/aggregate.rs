@@ -56,15 +56,24 @@ fn over_columns(op: AggregateOp, layout: &Layout, mut builder: Builder) -> Resul
 
 /// What each site computes, and how it is combined: means from sums, variances from moments.
 fn partial(op: AggregateOp, reduced: u64) -> (AggregateOp, Combine) {
-    use AggregateFunction::{Max, Mean, Min, Moments, Nnz, Std, Sum, Sumsq, Var};
+    use AggregateFunction::*;
     let (function, combine) = match op.function {
-        Sum | Sumsq | Nnz => (op.function, Combine::Sum),
+        Sum | Sumsq | Nnz | Nansum => (op.function, Combine::Sum),
         Mean => (Sum, Combine::Mean(reduced)),
         Min => (Min, Combine::Min),
         Max => (Max, Combine::Max),
         Var => (Moments, Combine::Variance { ddof: op.ddof, root: false }),
         Std => (Moments, Combine::Variance { ddof: op.ddof, root: true }),
-        Moments => (Moments, Combine::Moments),
+        Moments | Nanmoments => (op.function, Combine::Moments),
+        Prod => (ScaledProd, Combine::Product { scaled: false }),
+        ScaledProd => (ScaledProd, Combine::Product { scaled: true }),
+        Any => (Any, Combine::Max),
+        All => (All, Combine::Min),
+        Nanmean => (Nanmoments, Combine::PresentMean),
+        Nanvar => (Nanmoments, Combine::PresentVariance { ddof: op.ddof, root: false }),
+        Nanstd => (Nanmoments, Combine::PresentVariance { ddof: op.ddof, root: true }),
+        Nanmin => (Nanmin, Combine::PresentMin),
+        Nanmax => (Nanmax, Combine::PresentMax),
     };
     (AggregateOp::new(function, op.axis), combine)
 }

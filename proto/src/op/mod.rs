@@ -7,7 +7,7 @@ mod matmul;
 mod reorg;
 mod slice;
 
-pub use aggregate::{AggregateFunction, AggregateOp, Axis};
+pub use aggregate::{AggregateFunction, AggregateOp, Axis, scaled};
 pub use create::{Compare, CompareOp, CreateOp, Distribution, Fill, Filter, Literal, Rand, Read};
 pub use elementwise::{Binary, BinaryFunction, ElementwiseOp, Scalar, Ternary, Unary};
 pub use matmul::MatmulOp;

@@ -246,7 +246,8 @@ async fn extremes_are_the_owners_to_release() {
         .start()
         .await;
     let ada = site.client("ada").await;
-    for function in [AggregateFunction::Min, AggregateFunction::Max] {
+    use AggregateFunction::{All, Any, Max, Min, Nanmax, Nanmin};
+    for function in [Min, Max, Nanmin, Nanmax, Any, All] {
         for axis in [Axis::All, Axis::Columns] {
             let extreme = |dataset: &'static str| {
                 move |p: &mut crate::harness::Program| {
@@ -270,6 +271,46 @@ async fn extremes_are_the_owners_to_release() {
         .await,
         ReleaseDenied,
     );
+}
+
+/// Gaps stand behind nothing: what is left counts, column by column, and however it was made.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_cells_that_are_there_count() {
+    let with_gaps = |present: usize| {
+        let mut cells = data();
+        cells.column_mut(1).iter_mut().skip(present).for_each(|cell| *cell = f64::NAN);
+        cells
+    };
+    let (four, five) = (with_gaps(4), with_gaps(5));
+    let site = Plan::new().dataset("four", &Table::of(&four)).dataset("five", &Table::of(&five)).start().await;
+    let ada = site.client("ada").await;
+    use AggregateFunction::{Nanmean, Nanmoments, Nanstd, Nansum, Nanvar};
+    for function in [Nansum, Nanmean, Nanvar, Nanstd, Nanmoments] {
+        let nan = op::aggregate(function, Axis::Columns);
+        let of = |dataset: &'static str| {
+            let nan = nan.clone();
+            move |p: &mut crate::harness::Program| {
+                let x = p.read(dataset);
+                p.apply(nan, &[x])
+            }
+        };
+        denied(&ada, of("four")).await;
+        let value = ada.value(of("five")).await.expect("five rows are enough");
+        crate::oracle::expected(&nan, &[&five]).check(function.name(), &value);
+        // Over all cells, the rows count that have any.
+        let all = op::aggregate(function, Axis::All);
+        let value = ada.value(|p| {
+            let x = p.read("four");
+            p.apply(all.clone(), &[x])
+        });
+        crate::oracle::expected(&all, &[&four]).check(function.name(), &value.await.expect("all rows have some"));
+        let doubled = ada.value(|p| {
+            let x = p.read("four");
+            let doubled = p.apply(op::with(fondaco_proto::op::BinaryFunction::Multiply, 2.0), &[x]);
+            p.apply(nan.clone(), &[doubled])
+        });
+        refusal(doubled.await, ReleaseDenied);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

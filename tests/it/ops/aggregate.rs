@@ -32,6 +32,29 @@ const AGGREGATES: &[(AggregateFunction, Methods)] = &[
             |x, _| x.aggregate_rows(AggregateFunction::Moments, 0),
         ),
     ),
+    (AggregateFunction::Prod, (|x, axis, _| x.prod(axis), |x, _| x.row_prod())),
+    (
+        AggregateFunction::ScaledProd,
+        (
+            |x, axis, _| x.aggregate(AggregateFunction::ScaledProd, axis, 0),
+            |x, _| x.aggregate_rows(AggregateFunction::ScaledProd, 0),
+        ),
+    ),
+    (AggregateFunction::Any, (|x, axis, _| x.any(axis), |x, _| x.row_any())),
+    (AggregateFunction::All, (|x, axis, _| x.all(axis), |x, _| x.row_all())),
+    (AggregateFunction::Nansum, (|x, axis, _| x.nansum(axis), |x, _| x.row_nansum())),
+    (AggregateFunction::Nanmean, (|x, axis, _| x.nanmean(axis), |x, _| x.row_nanmean())),
+    (AggregateFunction::Nanvar, (FedMatrix::nanvar, FedMatrix::row_nanvar)),
+    (AggregateFunction::Nanstd, (FedMatrix::nanstd, FedMatrix::row_nanstd)),
+    (AggregateFunction::Nanmin, (|x, axis, _| x.nanmin(axis), |x, _| x.row_nanmin())),
+    (AggregateFunction::Nanmax, (|x, axis, _| x.nanmax(axis), |x, _| x.row_nanmax())),
+    (
+        AggregateFunction::Nanmoments,
+        (
+            |x, axis, _| x.aggregate(AggregateFunction::Nanmoments, axis, 0),
+            |x, _| x.aggregate_rows(AggregateFunction::Nanmoments, 0),
+        ),
+    ),
 ];
 
 #[test]
@@ -45,11 +68,13 @@ fn expected(function: AggregateFunction, axis: op::Axis, ddof: u32, x: &Array2<f
 }
 
 fn is_extreme(function: AggregateFunction) -> bool {
-    matches!(function, AggregateFunction::Min | AggregateFunction::Max)
+    use AggregateFunction::{Max, Min, Nanmax, Nanmin};
+    matches!(function, Min | Max | Nanmin | Nanmax)
 }
 
 fn takes_ddof(function: AggregateFunction) -> bool {
-    matches!(function, AggregateFunction::Var | AggregateFunction::Std)
+    use AggregateFunction::{Nanstd, Nanvar, Std, Var};
+    matches!(function, Var | Std | Nanvar | Nanstd)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,7 +24,11 @@ pub fn expected(op: &AggregateOp, x: &Array2<f64>) -> Expected {
         Axis::Columns => x.columns().into_iter().map(|column| column.to_vec()).collect(),
         Axis::Rows => x.rows().into_iter().map(|row| row.to_vec()).collect(),
     };
-    let width = if op.function == AggregateFunction::Moments { 3 } else { 1 };
+    let width = match op.function {
+        AggregateFunction::Moments | AggregateFunction::Nanmoments => 3,
+        AggregateFunction::ScaledProd => 2,
+        _one => 1,
+    };
     let cells: Vec<Cell> = series.iter().flat_map(|series| reduce(op, series)).collect();
     let shaped = |which: fn(&Cell) -> f64| {
         let cells = cells.iter().map(which).collect();
@@ -37,7 +41,26 @@ pub fn expected(op: &AggregateOp, x: &Array2<f64>) -> Expected {
 fn reduce(op: &AggregateOp, x: &[f64]) -> Vec<Cell> {
     let n = x.len() as f64;
     let exact = |value: f64| (value, 0.0);
+    let present: Vec<f64> = x.iter().copied().filter(|x| !x.is_nan()).collect();
+    let of_present = |function: AggregateFunction| reduce(&AggregateOp { function, ..*op }, &present);
+    let freedom = present.len() as f64 > f64::from(op.ddof);
     vec![match op.function {
+        AggregateFunction::Prod => prod(x),
+        AggregateFunction::ScaledProd => {
+            let (m, e) = scaled_prod(x);
+            return vec![(m, 1e-12 * m.abs()), exact(e)];
+        }
+        AggregateFunction::Any => exact(f64::from(x.iter().any(|x| *x != 0.0))),
+        AggregateFunction::All => exact(f64::from(x.iter().all(|x| *x != 0.0))),
+        AggregateFunction::Nansum => return of_present(AggregateFunction::Sum),
+        AggregateFunction::Nanmean => return of_present(AggregateFunction::Mean),
+        AggregateFunction::Nanmoments => return of_present(AggregateFunction::Moments),
+        AggregateFunction::Nanvar if freedom => return of_present(AggregateFunction::Var),
+        AggregateFunction::Nanstd if freedom => return of_present(AggregateFunction::Std),
+        AggregateFunction::Nanvar | AggregateFunction::Nanstd => exact(f64::NAN),
+        AggregateFunction::Nanmin | AggregateFunction::Nanmax if present.is_empty() => exact(f64::NAN),
+        AggregateFunction::Nanmin => return of_present(AggregateFunction::Min),
+        AggregateFunction::Nanmax => return of_present(AggregateFunction::Max),
         AggregateFunction::Sum => sum(x),
         AggregateFunction::Sumsq => sumsq(x),
         AggregateFunction::Mean => mean(x),
@@ -69,6 +92,39 @@ fn total(terms: impl Iterator<Item = (f64, Wide)> + Clone, least: f64) -> Cell {
 
 fn sum(x: &[f64]) -> Cell {
     total(x.iter().map(|&x| (x, Wide::from(x))), 0.0)
+}
+
+/// The product, but for overflow on the way; slack for a rounding of each factor.
+fn prod(x: &[f64]) -> Cell {
+    let (m, e) = scaled_prod(x);
+    // In halves, so that neither power overflows; what is beyond both is 0 or infinite anyway.
+    let half = (e / 2.0).trunc().clamp(-1100.0, 1100.0);
+    let value = m * 2_f64.powf(half) * 2_f64.powf((e - half).clamp(-1100.0, 1100.0));
+    (value, 1e-12 * value.abs() + 5e-324)
+}
+
+/// Mantissa and exponent of the product, from products of about 32 digits.
+fn scaled_prod(x: &[f64]) -> (f64, f64) {
+    let plain: f64 = x.iter().map(|x| if x.is_finite() && *x != 0.0 { x.signum() } else { *x }).product();
+    if plain == 0.0 || !plain.is_finite() {
+        return (plain, 0.0);
+    }
+    let (mut product, mut exponent) = (Wide::from(1.0), 0.0);
+    for &x in x {
+        // Tiny numbers have no room for the other half of the digits.
+        let (x, shift) = if x.abs() < 1e-150 { (x * 2_f64.powi(600), 600.0) } else { (x, 0.0) };
+        product = product.times(Wide::from(x));
+        exponent -= shift;
+        while product.value().abs() >= 2.0 {
+            product = product.times(Wide::from(0.5));
+            exponent += 1.0;
+        }
+        while product.value().abs() < 1.0 {
+            product = product.times(Wide::from(2.0));
+            exponent -= 1.0;
+        }
+    }
+    (product.value(), exponent)
 }
 
 fn sumsq(x: &[f64]) -> Cell {

@@ -2,7 +2,7 @@
 
 use fondaco_proto::{
     Result, Shape,
-    op::{AggregateFunction, AggregateOp, Axis},
+    op::{AggregateFunction, AggregateOp, Axis, scaled},
 };
 
 use super::Context;
@@ -10,14 +10,16 @@ use crate::matrix::{Builder, Matrix};
 
 mod extreme;
 mod moments;
+mod product;
 mod reduction;
 mod total;
 
-use extreme::{Extreme, Largest, Smallest};
-use moments::Moments;
+use extreme::{Extreme, ExtremePresent, Largest, Smallest};
+use moments::{Moments, PresentMoments};
+use product::Product;
 use reduction::{Reduction, across, all, down, merge_lists};
 pub(crate) use reduction::{fold_columns, fold_rows};
-use total::{NonZero, Plain, Square, Total};
+use total::{NonZero, Plain, Present, Square, Total};
 
 /// The value of the operator, whose shape is `shape`.
 pub fn run(op: &AggregateOp, inputs: &[Matrix], shape: Shape, cx: &Context<'_>) -> Result<Matrix> {
@@ -35,6 +37,17 @@ pub fn run(op: &AggregateOp, inputs: &[Matrix], shape: Shape, cx: &Context<'_>) 
         AggregateFunction::Max => out.of::<Extreme<Largest>>(inputs, cx, |most| [most, 0.0, 0.0]),
         AggregateFunction::Nnz => out.of::<Total<NonZero>>(inputs, cx, |sum| [sum.value(), 0.0, 0.0]),
         AggregateFunction::Moments => out.of::<Moments>(inputs, cx, |of| [of.count, of.mean(), of.m2]),
+        AggregateFunction::Prod => out.of::<Product>(inputs, cx, |of| [scaled(of.m, of.e), 0.0, 0.0]),
+        AggregateFunction::ScaledProd => out.of::<Product>(inputs, cx, |of| [of.m, of.e, 0.0]),
+        AggregateFunction::Any => out.of::<Total<NonZero>>(inputs, cx, |of| [f64::from(of.value() > 0.0), 0.0, 0.0]),
+        AggregateFunction::All => out.of::<Total<NonZero>>(inputs, cx, |of| [f64::from(of.value() == count), 0.0, 0.0]),
+        AggregateFunction::Nansum => out.of::<Total<Present>>(inputs, cx, |sum| [sum.value(), 0.0, 0.0]),
+        AggregateFunction::Nanmean => out.of::<PresentMoments>(inputs, cx, |of| [of.mean(), 0.0, 0.0]),
+        AggregateFunction::Nanvar => out.of::<PresentMoments>(inputs, cx, |of| [of.variance(op.ddof), 0.0, 0.0]),
+        AggregateFunction::Nanstd => out.of::<PresentMoments>(inputs, cx, |of| [of.variance(op.ddof).sqrt(), 0.0, 0.0]),
+        AggregateFunction::Nanmin => out.of::<ExtremePresent<Smallest>>(inputs, cx, |least| [least, 0.0, 0.0]),
+        AggregateFunction::Nanmax => out.of::<ExtremePresent<Largest>>(inputs, cx, |most| [most, 0.0, 0.0]),
+        AggregateFunction::Nanmoments => out.of::<PresentMoments>(inputs, cx, |of| [of.count, of.mean(), of.m2]),
     }
 }
 

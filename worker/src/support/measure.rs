@@ -62,6 +62,7 @@ impl Step<'_> {
                 Ok(self.count().weakest(self.weights(weights)?).weakest(self.factors(weights)?))
             }
             Measure::NonZero { shifted } => self.nonzero(*shifted),
+            Measure::Present { plain } => self.present(*plain),
             Measure::Terms(weights) => {
                 Ok(self.terms()?.weakest(self.weights(weights)?).weakest(self.factors(weights)?))
             }
@@ -301,19 +302,44 @@ impl Step<'_> {
     fn aggregate_terms(&self, op: &AggregateOp) -> Result<Support> {
         match op.function {
             AggregateFunction::Nnz => self.nonzero(true),
+            function if function.skips_nan() => self.present(false),
             // Of one part, the cells were measured when they were made; of several, each could have been scaled by itself.
-            AggregateFunction::Sum | AggregateFunction::Mean | AggregateFunction::Min | AggregateFunction::Max
-                if self.inputs.len() > 1 =>
-            {
-                self.values(op.axis)
-            }
-            AggregateFunction::Sum | AggregateFunction::Mean | AggregateFunction::Min | AggregateFunction::Max => {
-                Ok(self.count())
-            }
             AggregateFunction::Sumsq | AggregateFunction::Var | AggregateFunction::Std | AggregateFunction::Moments => {
                 self.squares(op.axis)
             }
+            _by_cell if self.inputs.len() > 1 => self.values(op.axis),
+            _by_cell => Ok(self.count()),
         }
+    }
+
+    /// The rows that have any cell which is not NaN, as many as there are in the emptiest column; of rows that are not
+    /// plain, what they contribute too.
+    fn present(&self, plain: bool) -> Result<Support> {
+        let Op::Aggregate(op) = self.op else { return Ok(Support::NONE) };
+        let oriented = |(x, axes): (&Matrix, &Axes)| if axes.rows() { x.clone() } else { x.transpose() };
+        let parts: Vec<Matrix> = self.inputs.iter().zip(self.input_axes).map(oriented).collect();
+        let along_rows = |function: AggregateFunction, x: &Matrix| {
+            let op = Op::Aggregate(AggregateOp::new(function, Axis::Rows));
+            kernels::run(&op, slice::from_ref(x), self.cx)
+        };
+        // Over all cells, a row counts once: NaN where it has none.
+        let counted: Vec<Matrix> = match op.axis {
+            Axis::All => parts.iter().map(|x| along_rows(AggregateFunction::Nanmean, x)).collect::<Result<_>>()?,
+            Axis::Columns | Axis::Rows => parts.clone(),
+        };
+        let present = |_, cells: &[f64]| cells.iter().filter(|x| !x.is_nan()).count() as f64;
+        let counts = series::fold(&counted, self.cx, 0.0, present, |a, b| a + b)?;
+        let support = counts.into_iter().map(Support::equal).fold(Support::FULL, Support::weakest);
+        if plain {
+            return Ok(support);
+        }
+        let zero = Op::Elementwise(ElementwiseOp::Ternary(Ternary::Replace { pattern: f64::NAN, value: 0.0 }));
+        let mut terms = Vec::with_capacity(parts.len());
+        for x in &parts {
+            let x = kernels::run(&zero, slice::from_ref(x), self.cx)?;
+            terms.push(if op.axis == Axis::All { along_rows(AggregateFunction::Sumsq, &x)? } else { x });
+        }
+        Ok(support.weakest(series::weakest(&terms, Term::Cell, Centre::Data, self.cx)?))
     }
 
     /// The cells behind each sum, over all parts.

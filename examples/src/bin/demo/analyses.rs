@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fondaco::{
-    Axis, FedMatrix, Federation, Layout, Site, Stats,
+    Axis, FedMatrix, Federation, Site, Stats,
     algorithms::{ConjugateGradient, FittedKMeans, KMeans, LinearRegression},
 };
 use ndarray::{Array2, array};
@@ -137,22 +137,21 @@ impl Desk {
         }
     }
 
-    /// Least squares by the normal equations. The column of ones is made at the sites: nothing is uploaded before the
-    /// score, so that whoever asks the same reuses it. `fitted` tells when the model is there.
+    /// Least squares by the normal equations. Nothing is uploaded before the score, so whoever asks the same reuses it.
+    /// `fitted` tells when the model is there.
     pub async fn regression(self, fitted: Option<oneshot::Sender<()>>) -> Result<Finding> {
         self.work(async |fed| {
             let flights = self.during("reading", &fed, fed.read("flights").columns(MODEL).read()).await?;
             let statistics = self.during("statistics", &fed, statistics(&fed, &flights)).await?;
             let (x, y) = (flights.slice(.., 0..7)?, flights.slice(.., 7..8)?);
-            let x = x.hstack([fed.fill(&one_column(&x)?, 1.0)?])?;
-            let method = LinearRegression { fit_intercept: false, l2: 0.0 };
+            let method = LinearRegression::default();
             let model = self.during("fitting", &fed, method.fit(&x, &y)).await?;
             if let Some(fitted) = fitted {
                 let _nobody_waits = fitted.send(());
             }
             let r2 = self.during("scoring", &fed, model.score(&x, &y)).await?;
-            let coef = model.coef.iter().copied().take(7).collect();
-            let linear = Linear { coef, intercept: model.coef[[7, 0]], r2, n_iter: 0 };
+            let (coef, intercept) = (model.coef.iter().copied().collect(), model.intercept[[0, 0]]);
+            let linear = Linear { coef, intercept, r2, n_iter: 0 };
             Ok((fed, Answer::Linear(linear), statistics, rows(&flights)))
         })
         .await
@@ -201,12 +200,6 @@ async fn statistics(fed: &Federation, x: &FedMatrix) -> fondaco::Result<Statisti
     let stds = both.pop().unwrap_or_default();
     let means = both.pop().unwrap_or_default();
     Ok(Statistics { means, stds })
-}
-
-/// One column in the rows of X.
-fn one_column(x: &FedMatrix) -> fondaco::Result<Layout> {
-    let parts = x.layout().parts().iter();
-    Layout::rows(parts.map(|part| (part.site.clone(), part.range.end - part.range.start)), 1)
 }
 
 fn rows(x: &FedMatrix) -> Vec<(String, u64)> {

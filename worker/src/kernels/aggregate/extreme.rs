@@ -73,6 +73,37 @@ impl<C: Choice> Reduction for Extreme<C> {
     }
 }
 
+/// The extreme of the cells that are not NaN; NaN of none.
+pub struct ExtremePresent<C>(PhantomData<C>);
+
+#[inline(always)]
+fn choose_present<C: Choice>(best: f64, x: f64) -> f64 {
+    if C::stays(best, x) | x.is_nan() { best } else { x }
+}
+
+impl<C: Choice> Reduction for ExtremePresent<C> {
+    type Partial = f64;
+
+    const EMPTY: f64 = f64::NAN;
+
+    fn lane(cells: &[f64]) -> f64 {
+        cells.iter().fold(f64::NAN, |best, x| choose_present::<C>(best, *x))
+    }
+
+    fn across(block: &Block<'_>, out: &mut [f64]) {
+        out.fill(f64::NAN);
+        for cells in block.columns() {
+            for (best, x) in out.iter_mut().zip(cells) {
+                *best = choose_present::<C>(*best, *x);
+            }
+        }
+    }
+
+    fn merge(a: f64, b: f64) -> f64 {
+        choose_present::<C>(a, b)
+    }
+}
+
 struct Lane<'a, C> {
     cells: &'a [f64],
     choice: PhantomData<C>,

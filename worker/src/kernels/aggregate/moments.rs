@@ -24,6 +24,12 @@ impl Moments {
         self.sum.value() / self.count
     }
 
+    /// The variance of what is there, as `np.nanvar`: NaN where the degrees of freedom are too few.
+    pub fn variance(&self, ddof: u32) -> f64 {
+        let freedom = self.count - f64::from(ddof);
+        if freedom > 0.0 { self.m2 / freedom } else { f64::NAN }
+    }
+
     /// From a sum and from the sums of the deviations from its mean, and of their squares: the first of these, which
     /// is all rounding, corrects the second.
     fn new(count: f64, sum: Sum, deviations: f64, squares: f64) -> Self {
@@ -79,6 +85,45 @@ impl Reduction for Moments {
         let (count, delta) = (a.count + b.count, (mean_b - mean_a) + (rest_b - rest_a));
         let m2 = a.m2 + b.m2 + delta * delta * (a.count * b.count / count);
         Self { count, sum: a.sum.merge(b.sum), m2 }
+    }
+}
+
+/// The moments of the cells that are not NaN.
+pub struct PresentMoments;
+
+/// Cells that are gathered at a time.
+const GATHERED: usize = 1024;
+
+impl Reduction for PresentMoments {
+    type Partial = Moments;
+
+    const EMPTY: Moments = Moments::EMPTY;
+
+    fn lane(cells: &[f64]) -> Moments {
+        let mut gathered = [0.0; GATHERED];
+        let of = |cells: &[f64]| {
+            let mut count = 0;
+            for x in cells {
+                gathered[count] = *x;
+                count += usize::from(!x.is_nan());
+            }
+            Moments::lane(&gathered[..count])
+        };
+        // One less, so that there is always room for a NaN behind the others.
+        cells.chunks(GATHERED - 1).map(of).reduce(Moments::merge).unwrap_or(Moments::EMPTY)
+    }
+
+    fn across(block: &Block<'_>, out: &mut [Moments]) {
+        let mut row = Vec::with_capacity(block.width());
+        for (i, out) in out.iter_mut().enumerate() {
+            row.clear();
+            row.extend(block.columns().map(|cells| cells[i]).filter(|x| !x.is_nan()));
+            *out = Moments::lane(&row);
+        }
+    }
+
+    fn merge(a: Moments, b: Moments) -> Moments {
+        Moments::merge(a, b)
     }
 }
 

@@ -6,7 +6,10 @@ use super::super::{
 };
 use super::*;
 
-use AggregateFunction::{Max, Mean, Min, Moments as MomentsOf, Nnz, Std, Sum, Sumsq, Var};
+use AggregateFunction::{
+    All, Any, Max, Mean, Min, Moments as MomentsOf, Nanmax, Nanmean, Nanmin, Nanmoments, Nanstd, Nansum, Nanvar, Nnz,
+    Prod, ScaledProd, Std, Sum, Sumsq, Var,
+};
 
 fn op(function: AggregateFunction, axis: Axis, ddof: u32) -> Op {
     Op::Aggregate(AggregateOp { function, axis, ddof })
@@ -27,6 +30,7 @@ fn naive(function: AggregateFunction, ddof: u32, cells: &[f64]) -> Vec<f64> {
         if any_nan { f64::NAN } else { cells.iter().copied().reduce(best).unwrap() }
     };
     let freedom = (n - f64::from(ddof)).max(0.0);
+    let present: Vec<f64> = cells.iter().copied().filter(|x| !x.is_nan()).collect();
     match function {
         Sum => vec![exact(&mut cells.iter().copied())],
         Sumsq => vec![exact(&mut cells.iter().map(|x| x * x))],
@@ -37,7 +41,38 @@ fn naive(function: AggregateFunction, ddof: u32, cells: &[f64]) -> Vec<f64> {
         Max => vec![extreme(f64::max)],
         Nnz => vec![cells.iter().filter(|x| **x != 0.0).count() as f64],
         MomentsOf => vec![n, mean, m2],
+        Prod => {
+            let [m, e] = scaled_product(cells);
+            vec![scaled(m, e)]
+        }
+        ScaledProd => scaled_product(cells).to_vec(),
+        Any => vec![f64::from(cells.iter().any(|x| *x != 0.0))],
+        All => vec![f64::from(cells.iter().all(|x| *x != 0.0))],
+        Nansum => naive(Sum, ddof, &present),
+        Nanmean => naive(Mean, ddof, &present),
+        Nanvar | Nanstd if present.len() as f64 <= f64::from(ddof) => vec![f64::NAN],
+        Nanvar => naive(Var, ddof, &present),
+        Nanstd => naive(Std, ddof, &present),
+        Nanmin | Nanmax if present.is_empty() => vec![f64::NAN],
+        Nanmin => naive(Min, ddof, &present),
+        Nanmax => naive(Max, ddof, &present),
+        Nanmoments => naive(MomentsOf, ddof, &present),
     }
+}
+
+/// Normalised after each factor.
+fn scaled_product(cells: &[f64]) -> [f64; 2] {
+    let (mut m, mut e) = (1.0_f64, 0.0);
+    for x in cells {
+        m *= x;
+        while m.is_finite() && m.abs() >= 2.0 {
+            (m, e) = (m / 2.0, e + 1.0);
+        }
+        while m != 0.0 && m.abs() < 1.0 {
+            (m, e) = (m * 2.0, e - 1.0);
+        }
+    }
+    [m, if m == 0.0 || !m.is_finite() { 0.0 } else { e }]
 }
 
 fn close(a: f64, b: f64, scale: f64) -> bool {
@@ -58,13 +93,13 @@ fn series(parts: &[Matrix], axis: Axis) -> Vec<Vec<f64>> {
 /// Checks every function along an axis of these parts.
 fn check(parts: &(dyn Fn(&Context<'_>) -> Vec<Matrix> + Sync), axis: Axis) {
     for &function in AggregateFunction::ALL {
-        let ddof = u32::from(matches!(function, Var | Std));
+        let ddof = u32::from(matches!(function, Var | Std | Nanvar | Nanstd));
         for_each_pool(|cx| {
             let parts = parts(cx);
             let expected = series(&parts, axis);
             let empty = expected.iter().any(Vec::is_empty);
             let result = run_kernel(&op(function, axis, ddof), &parts, cx);
-            if empty && matches!(function, Min | Max) {
+            if empty && matches!(function, Min | Max | Nanmin | Nanmax) {
                 assert!(result.is_err());
                 return matrix(0, 0, &[], cx);
             }

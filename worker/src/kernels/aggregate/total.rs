@@ -47,6 +47,16 @@ impl Term for NonZero {
     }
 }
 
+/// The cell, if it is not NaN.
+pub struct Present;
+
+impl Term for Present {
+    #[inline(always)]
+    fn of(x: f64) -> f64 {
+        if x.is_nan() { 0.0 } else { x }
+    }
+}
+
 /// A sum and what rounding lost of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sum {
