@@ -49,6 +49,28 @@ impl FedMatrix {
         self.apply(&Op::Reorg(op), operands)?.fed()
     }
 
+    /// `np.roll(X, shift, axis=0)`: a matter of the layout, but for the part that is cut. Rows stay at their sites; any
+    /// shift, negative and beyond the number of rows too.
+    ///
+    /// # Errors
+    /// The error of the program that should have bound X.
+    pub fn roll(&self, shift: i64) -> Result<Self> {
+        let rows = self.nrows();
+        let down = i128::from(shift).rem_euclid(i128::from(rows.max(1))) as u64;
+        if down == 0 {
+            return Ok(self.clone());
+        }
+        self.slice(rows - down.., ..)?.vstack([self.slice(..rows - down, ..)?])
+    }
+
+    /// The first rows, `X[:rows]`; all if there are fewer.
+    ///
+    /// # Errors
+    /// The error of the program that should have bound X.
+    pub fn head(&self, rows: u64) -> Result<Self> {
+        self.slice(..rows.min(self.nrows()), ..)
+    }
+
     /// `X[rows, columns]`; ranges as Rust writes them: `..`, `2..5`, `..=7`. Sites that hold none of it are not asked.
     ///
     /// # Errors

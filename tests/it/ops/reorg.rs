@@ -159,6 +159,31 @@ async fn reorganisations() {
     }
 }
 
+/// Rolled again and again, so that parts are cut more than once.
+#[tokio::test(flavor = "multi_thread")]
+async fn rolls() {
+    let trio = Trio::start().await;
+    for (seed, mut random) in cases(31, 60) {
+        let (n, d) = (sample::rows(&mut random), sample::columns(&mut random));
+        let (x, cuts) = (data(&mut random, n, d), Cuts::any(&mut random, n, d));
+        let mut fed = scatter(&trio.fed, &mut random, &x, &cuts);
+        let mut asked = Asked::new(format!("seed {seed}: ({n}, {d}) cut {:?}", cuts.layout()));
+        let mut total = 0_i64;
+        for _ in 0..3 {
+            let shift = random.below(4 * n + 3) as i64 - 2 * n as i64;
+            total += shift;
+            fed = fed.roll(shift).expect("every layout is accepted");
+            let from = |row: usize| (row as i64 - total).rem_euclid(n.max(1) as i64) as usize;
+            let rolled = Array2::from_shape_fn((n, d), |(row, column)| x[[from(row), column]]);
+            let top = rolled.slice(ndarray::s![..n.min(5), ..]).to_owned();
+            let head = fed.head(5).expect("every layout is accepted").fetch().expect("it is one's own");
+            asked.ask(format!("the head, rolled by {total}"), head, Expected::exact(top));
+            asked.ask(format!("rolled by {total}"), fed.fetch().expect("it is one's own"), Expected::exact(rolled));
+        }
+        asked.check(&trio.fed).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_would_move_rows_is_refused() {
     let trio = Trio::start().await;
