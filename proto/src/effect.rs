@@ -123,6 +123,8 @@ pub enum Selection {
     All,
     /// Those from `start` to `end` (exclusive) of its only input.
     Range(u64, u64),
+    /// All of its only input, the last first.
+    Reversed,
     /// Some of its only input, each at most once.
     Some,
     /// The rows of all inputs, one after another; they must be different rows.

@@ -91,7 +91,7 @@ fn canonical_bytes_are_pinned() {
     assert_eq!(blake3::hash(&all).to_hex().as_str(), PINNED);
 }
 
-const PINNED: &str = "e635ef283ed21f117830df9a1e65e5e0b199457ecf1a6b474e5ebfb9f977f88f";
+const PINNED: &str = "db9a56f085c28929f84b1760af551245165dc839173a79821a0552abe82b8cac";
 
 #[test]
 fn missing_and_unknown_operators_are_refused() {
@@ -269,6 +269,8 @@ fn rows_are_not_counted_twice_and_extremes_are_marked() {
     assert_eq!(effect(nnz.clone(), &[ROWS, ROWS]).measure, Measure::NonZero { shifted: false });
     assert_eq!(effect(nnz, &[ROWS, scaled]).measure, Measure::NonZero { shifted: true });
     assert_eq!(effect(Op::Reorg(ReorgOp::Vstack), &[ROWS, ROWS]).selection, Selection::Concatenated);
+    let flipped = effect(Op::Reorg(ReorgOp::Flip), &[ROWS]);
+    assert_eq!((flipped.axes, flipped.native, flipped.selection), (Axes::Rows, true, Selection::Reversed));
     assert_eq!(effect(Op::Reorg(ReorgOp::Vstack), &[ROWS, UPLOAD]).axes, Axes::Entangled);
     let max = |axis| Op::Aggregate(AggregateOp::new(AggregateFunction::Max, axis));
     assert!(effect(max(Axis::Columns), &[ROWS]).extreme);

@@ -194,6 +194,11 @@ fn selected(rows: &RowSet, lone: bool, selection: &Selection, result: Key) -> Ro
             let range = [b"range".as_slice(), &start.to_le_bytes(), &end.to_le_bytes()].concat();
             RowSet { selection: Key::apply(&range, &[rows.selection]), ..*rows }
         }
+        // Which row is where follows from the set; nobody looks for it in another order.
+        Selection::Reversed => {
+            let extent = [b"reversed".as_slice(), &rows.start.to_le_bytes(), &rows.end.to_le_bytes()].concat();
+            RowSet { selection: Key::apply(&extent, &[rows.selection]), start: 0, end: rows.end - rows.start }
+        }
         Selection::Some => RowSet { selection: Key::apply(b"some", &[rows.selection, result]), ..*rows },
     }
 }

@@ -49,6 +49,14 @@ impl FedMatrix {
         self.apply(&Op::Reorg(op), operands)?.fed()
     }
 
+    /// `np.flip(X, axis=0)`: the rows in reverse order, each part at its site. X is not changed.
+    ///
+    /// # Errors
+    /// The error of the program that should have bound X.
+    pub fn flip(&self) -> Result<Self> {
+        self.apply(&Op::Reorg(ReorgOp::Flip), vec![self.into()])?.fed()
+    }
+
     /// `np.roll(X, shift, axis=0)`: a matter of the layout, but for the part that is cut. Rows stay at their sites; any
     /// shift, negative and beyond the number of rows too.
     ///

@@ -16,6 +16,18 @@ pub(super) fn plan(op: ReorgOp, mut builder: Builder) -> Result<Plan> {
             let parts = builder.each(&layout, op, |part| vec![Input::Part { arg: 0, part }])?;
             Ok(builder.fed(layout.transposed(), parts))
         }
+        // Each part by itself and, of a row cut, the last part first.
+        ReorgOp::Flip => {
+            let layout = builder.only(op.name())?.clone();
+            let mut parts = builder.each(&layout, op, |part| vec![Input::Part { arg: 0, part }])?;
+            if layout.cut() == Cut::Columns {
+                return Ok(builder.fed(layout, parts));
+            }
+            parts.reverse();
+            let places = layout.parts().iter().rev();
+            let extents: Vec<_> = places.map(|place| (place.site.clone(), place.extent())).collect();
+            Ok(builder.fed(Layout::new(Cut::Rows, extents, layout.shape().columns)?, parts))
+        }
         // A row cut with more rows; else, aligned columns with more rows each.
         ReorgOp::Vstack => match joined(Cut::Rows, &builder)? {
             Some((layout, parts)) => Ok(builder.fed(layout, parts)),
@@ -85,6 +97,16 @@ mod tests {
     fn a_transpose_turns_the_cut() {
         let plan = planned(ReorgOp::Transpose, &[rows(&[("a", 4), ("b", 2)], 3)]).unwrap();
         assert_eq!((fed(&plan).cut(), fed(&plan).shape()), (Cut::Columns, Shape::new(3, 6)));
+    }
+
+    #[test]
+    fn a_flip_turns_the_parts_and_their_order() {
+        let plan = planned(ReorgOp::Flip, &[rows(&[("a", 4), ("b", 2)], 3)]).unwrap();
+        assert_eq!(steps(&plan), ["a flip(0.0)", "b flip(0.1)"]);
+        let Planned::Fed(layout, parts) = &plan.result else { panic!("local") };
+        assert_eq!((&*layout.parts()[0].site, &parts[0]), ("b", &Input::Step(1)));
+        let plan = planned(ReorgOp::Flip, &[columns(&[("a", 4), ("b", 2)], 3)]).unwrap();
+        assert_eq!(&*fed(&plan).parts()[0].site, "a");
     }
 
     #[test]

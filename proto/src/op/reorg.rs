@@ -13,13 +13,14 @@ vocabulary! {
         Transpose = "transpose",
         Vstack = "vstack",
         Hstack = "hstack",
+        Flip = "flip",
     }
 }
 
 impl ReorgOp {
     pub(super) fn arity(self) -> Arity {
         match self {
-            Self::Transpose => Arity::Exactly(1),
+            Self::Transpose | Self::Flip => Arity::Exactly(1),
             Self::Vstack | Self::Hstack => Arity::Groups { fixed: 0, group: 1 },
         }
     }
@@ -36,6 +37,7 @@ impl ReorgOp {
         let sum = |extents: Vec<u64>| extents.into_iter().try_fold(0_u64, u64::checked_add).ok_or_else(too_large);
         match self {
             Self::Transpose => Ok(first.transposed()),
+            Self::Flip => Ok(first),
             Self::Vstack => match inputs.iter().find(|input| input.columns != first.columns) {
                 Some(other) => Err(wrong("columns", other)),
                 None => Ok(Shape::new(sum(inputs.iter().map(|input| input.rows).collect())?, first.columns)),
@@ -54,6 +56,11 @@ impl ReorgOp {
         match self {
             Self::Transpose => {
                 Effect::keeping(inputs[0].axes.transposed(), inputs[0].plain).native_if(inputs[0].native)
+            }
+            Self::Flip => {
+                let Facet { axes, plain, native, .. } = inputs[0];
+                let effect = Effect::keeping(axes, plain).native_if(native);
+                if axes.rows() { effect.selecting(Selection::Reversed) } else { effect }
             }
             Self::Hstack => side_by_side(inputs),
             // vstack is the transpose of the hstack of the transposes.

@@ -35,6 +35,19 @@ async fn the_same_row_does_not_count_twice() {
             let (a, b) = (p.apply(op::slice(0..4, 0..3), &[x]), p.apply(op::slice(0..4, 0..3), &[y]));
             p.apply(op::gram(), &[a, b])
         }),
+        ("four rows, and the same ones reversed", |p, d| {
+            let x = p.read(d);
+            let (four, flipped) = (rows(p, x, 0, 4), p.apply(op::flip(), &[x]));
+            let same = rows(p, flipped, 16, 20);
+            p.apply(op::sum(), &[four, same])
+        }),
+        ("all rows less all but the last, reversed", |p, d| {
+            let x = p.read(d);
+            let flipped = p.apply(op::flip(), &[x]);
+            let others = rows(p, flipped, 1, 20);
+            let (all, others) = (p.apply(op::sum(), &[x]), p.apply(op::sum(), &[others]));
+            p.apply(op::subtract(), &[all, others])
+        }),
         ("two rows thrice, transposed and side by side", |p, d| {
             let x = p.read(d);
             let two = p.apply(op::slice(5..7, 0..3), &[x]);

@@ -117,6 +117,10 @@ pub fn transpose() -> Op {
     Op::Reorg(ReorgOp::Transpose)
 }
 
+pub fn flip() -> Op {
+    Op::Reorg(ReorgOp::Flip)
+}
+
 pub fn vstack() -> Op {
     Op::Reorg(ReorgOp::Vstack)
 }

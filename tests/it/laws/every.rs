@@ -79,7 +79,7 @@ pub fn every(fed: &Federation, placed: &Placed) -> Vec<(String, Pending)> {
     results.push(apply(Op::Matmul(MatmulOp::Product), vec![turned(), x.into()]));
     for &op in ReorgOp::ALL {
         let operands = match op {
-            ReorgOp::Transpose => vec![x.into()],
+            ReorgOp::Transpose | ReorgOp::Flip => vec![x.into()],
             ReorgOp::Vstack | ReorgOp::Hstack => vec![x.into(), y.into(), x.into()],
         };
         results.push(apply(Op::Reorg(op), operands));

@@ -20,6 +20,7 @@ const REORG: &[(ReorgOp, &[Form])] = &[
     (ReorgOp::Transpose, &[transpose]),
     (ReorgOp::Vstack, &[rows_below_rows, below_whole, columns_below_columns]),
     (ReorgOp::Hstack, &[columns_beside_columns, rows_beside_rows, beside_whole]),
+    (ReorgOp::Flip, &[flip]),
 ];
 
 #[test]
@@ -34,6 +35,11 @@ fn data(random: &mut Random, n: usize, d: usize) -> Array2<f64> {
 fn transpose(trio: &Trio, random: &mut Random, n: usize, d: usize) -> (Result<FedMatrix>, Vec<Array2<f64>>) {
     let (x, cuts) = (data(random, n, d), Cuts::any(random, n, d));
     (scatter(&trio.fed, random, &x, &cuts).t(), vec![x])
+}
+
+fn flip(trio: &Trio, random: &mut Random, n: usize, d: usize) -> (Result<FedMatrix>, Vec<Array2<f64>>) {
+    let (x, cuts) = (data(random, n, d), Cuts::any(random, n, d));
+    (scatter(&trio.fed, random, &x, &cuts).flip(), vec![x])
 }
 
 /// Cut across the direction in which they are put together: every part stays where it is.

@@ -8,6 +8,7 @@ use super::Expected;
 pub fn expected(op: ReorgOp, inputs: &[&Array2<f64>]) -> Expected {
     Expected::exact(match op {
         ReorgOp::Transpose => inputs[0].t().to_owned(),
+        ReorgOp::Flip => inputs[0].slice(ndarray::s![..;-1, ..]).to_owned(),
         ReorgOp::Vstack => stack(inputs),
         ReorgOp::Hstack => join(inputs, 1),
     })

@@ -11,7 +11,29 @@ pub fn run(op: ReorgOp, inputs: &[Matrix], cx: &Context<'_>) -> Result<Matrix> {
         ReorgOp::Transpose => Ok(inputs[0].transpose()),
         ReorgOp::Vstack => stacked(inputs, Side::Below, cx),
         ReorgOp::Hstack => stacked(inputs, Side::Beside, cx),
+        ReorgOp::Flip => flip(&inputs[0], cx),
     }
+}
+
+/// `np.flip(X, axis=0)`.
+fn flip(x: &Matrix, cx: &Context<'_>) -> Result<Matrix> {
+    let (rows, columns) = (x.stored_rows(), x.stored_columns());
+    let transposed = x.is_transposed();
+    let mut builder = Builder::new(cx.memory, rows, columns)?;
+    cx.each(units(&mut builder), |mut unit| {
+        let range = unit.row_range();
+        for (column, out) in unit.columns() {
+            if transposed {
+                copy_column(x, columns - 1 - column, range.start, out);
+            } else {
+                copy_column(x, column, rows - range.end, out);
+                out.reverse();
+            }
+        }
+        Ok(())
+    })?;
+    let flipped = builder.finish();
+    Ok(if transposed { flipped.transpose() } else { flipped })
 }
 
 /// Where the next input goes.
@@ -119,6 +141,24 @@ mod tests {
                 assert_eq!(first, if side == Side::Below { stack.rows() } else { stack.columns() });
                 stack
             });
+        }
+    }
+
+    #[test]
+    fn flips_of_every_orientation() {
+        for (rows, columns) in [(0, 3), (1, 4), (5000, 2), (3, 0), (4096, 1), (9000, 3)] {
+            for transposed in [false, true] {
+                for_each_pool(|cx| {
+                    let x = random(7, rows, columns, cx);
+                    let x = if transposed { x.transpose() } else { x };
+                    let flipped = run_kernel(&Op::Reorg(ReorgOp::Flip), std::slice::from_ref(&x), cx).unwrap();
+                    let cells = (0..x.rows()).flat_map(|i| (0..x.columns()).map(move |j| (i, j)));
+                    for (i, j) in cells {
+                        assert_eq!(flipped.get(x.rows() - 1 - i, j), x.get(i, j));
+                    }
+                    flipped
+                });
+            }
         }
     }
 
