@@ -51,6 +51,8 @@ pub(crate) enum Combine {
         /// Delta degrees of freedom.
         ddof: u32,
     },
+    /// Correlations, from the parts of a covariance of one operand.
+    Correlation,
     /// One below the other (`Rows`), or side by side (`Columns`).
     Concat(Cut),
 }
@@ -88,6 +90,7 @@ impl Combine {
             Self::PresentMin => fold(parts, f64::min),
             Self::PresentMax => fold(parts, f64::max),
             Self::Covariance { operands, ddof } => covariance(&parts, operands, ddof),
+            Self::Correlation => correlation(&covariance(&parts, 1, 0)),
             Self::Concat(_) if parts.len() == 1 => parts.remove(0),
             Self::Concat(cut) => concat(cut, parts),
         }
@@ -200,6 +203,16 @@ fn covariance(parts: &[Array2<f64>], operands: usize, ddof: u32) -> Array2<f64> 
     sums / (count - f64::from(ddof)).max(0.0)
 }
 
+/// `np.corrcoef`: covariances over the standard deviations, no further from 0 than 1; NaN for a constant column.
+fn correlation(covariances: &Array2<f64>) -> Array2<f64> {
+    let deviations = covariances.diag().mapv(f64::sqrt);
+    Array2::from_shape_fn(covariances.raw_dim(), |(i, j)| {
+        // One after the other, as their product could overflow or vanish.
+        let quotient = covariances[[i, j]] / deviations[i] / deviations[j];
+        if i == j && quotient.is_finite() { 1.0 } else { quotient.clamp(-1.0, 1.0) }
+    })
+}
+
 /// What two groups of rows add by the distance of their means, from the moments of the columns on either side.
 fn between(left: &Array2<f64>, right: &Array2<f64>, more_left: &Array2<f64>, more_right: &Array2<f64>) -> Array2<f64> {
     Array2::from_shape_fn((left.ncols(), right.ncols()), |(i, j)| {
@@ -265,6 +278,17 @@ mod tests {
                 [[0, 0]]
             .is_nan()
         );
+    }
+
+    #[test]
+    fn correlations_are_at_most_one() {
+        let parts = vec![
+            array![[3.0, 3.0, 3.0], [1.0, 1.0, 4.0], [2.0, 8.0, 0.0]],
+            array![[2.0, -4.0, 0.0], [-4.0, 8.0, 0.0], [0.0, 0.0, 0.0]],
+        ];
+        let all = Combine::Correlation.apply(parts);
+        assert_eq!(all.slice(s![..2, ..2]), array![[1.0, -1.0], [-1.0, 1.0]]);
+        assert!(all.row(2).iter().chain(all.column(2)).all(|cell| cell.is_nan()), "a constant has no correlations");
     }
 
     #[test]

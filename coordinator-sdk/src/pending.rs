@@ -72,6 +72,7 @@ impl Pending {
             | Combine::PresentVariance { .. }
             | Combine::PresentMean
             | Combine::Product { scaled: false } => Shape::new(1, first.columns),
+            Combine::Correlation => Shape::new(first.columns, first.columns),
             Combine::Covariance { operands, .. } => {
                 let columns = self.fetches[..operands].iter().map(|fetch| fetch.shape.columns).sum();
                 Shape::new(first.columns, columns)

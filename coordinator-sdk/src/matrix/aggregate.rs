@@ -109,6 +109,15 @@ impl FedMatrix {
         perform_planned(self.session(), "cov", vec![self.into()], |args| cov::plan(args, ddof))?.local()
     }
 
+    /// Pearson's correlations of the columns, `np.corrcoef(X.T)`: `(n, d) → (d, d)`, for the coordinator; NaN for a
+    /// constant column.
+    ///
+    /// # Errors
+    /// As [`FedMatrix::cov`].
+    pub fn corr(&self) -> Result<Pending> {
+        perform_planned(self.session(), "corr", vec![self.into()], |args| cov::correlation(&args[0]))?.local()
+    }
+
     /// Covariances of the columns of X with those of X and then of Y, whose rows are aligned: the first d rows of
     /// `np.cov(np.hstack([X, Y]).T, ddof=ddof)`, `(n, d), (n, e) → (d, d + e)`, for the coordinator; Y is federated or
     /// an array. All that a regression of Y on X needs.

@@ -12,6 +12,16 @@ const NAME: &str = "cov";
 
 /// `np.cov(X.T)` of one argument; of two, whose rows are aligned, the covariances of X's columns with those of X and Y.
 pub(crate) fn plan(args: &[Arg], ddof: u32) -> Result<Plan> {
+    centred(args, Combine::Covariance { operands: args.len(), ddof })
+}
+
+/// `np.corrcoef(X.T)`.
+pub(crate) fn correlation(x: &Arg) -> Result<Plan> {
+    centred(std::slice::from_ref(x), Combine::Correlation)
+}
+
+/// Moments and centred products, site by site.
+fn centred(args: &[Arg], combine: Combine) -> Result<Plan> {
     let mut builder = Builder { args, steps: Vec::new() };
     let layout = builder.only(NAME)?.clone();
     let rows = layout.viewed(Cut::Rows).ok_or_else(|| refused(NAME, &layout, "it needs a row cut"))?;
@@ -34,7 +44,7 @@ pub(crate) fn plan(args: &[Arg], ddof: u32) -> Result<Plan> {
             released.push(builder.push(&site, MatmulOp::Cross, centred)?);
         }
     }
-    Ok(builder.local(released, Combine::Covariance { operands: args.len(), ddof }))
+    Ok(builder.local(released, combine))
 }
 
 fn aggregate(function: AggregateFunction) -> AggregateOp {

@@ -139,6 +139,31 @@ async fn covariances() {
     }
 }
 
+/// Of columns that vary, also far from zero.
+#[tokio::test(flavor = "multi_thread")]
+async fn correlations() {
+    let trio = Trio::start().await;
+    for (seed, mut random) in cases(14, 40) {
+        let (n, d) = (3 + random.below(200), sample::columns(&mut random));
+        let cells = *random.pick(&[Cells::Normal, Cells::Offset, Cells::Negative]);
+        let x = cells.matrix(&mut random, n, d);
+        let cuts = Cuts::rows(&mut random, n, d);
+        let covariances = oracle::covariances(&x, None, 1).value;
+        let expected = Array2::from_shape_fn((d, d), |(i, j)| {
+            covariances[[i, j]] / (covariances[[i, i]] * covariances[[j, j]]).sqrt()
+        });
+        let fed = scatter(&trio.fed, &mut random, &x, &cuts);
+        let mut asked = Asked::new(format!("seed {seed}: ({n}, {d}) {cells:?} cut {:?}", cuts.layout()));
+        // Sites tell their means as doubles: what is rounded of these is the condition number's, as in a variance.
+        let largest = x.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
+        let least = covariances.diag().iter().fold(f64::INFINITY, |least, variance| least.min(variance.sqrt()));
+        let slack = 1e-12 + 16.0 * f64::EPSILON * largest / least;
+        let expected = oracle::Expected::within(expected, Array2::from_elem((d, d), slack));
+        asked.ask("corr".to_owned(), fed.corr().expect("a row cut"), expected);
+        asked.check(&trio.fed).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn variances_far_from_zero() {
     let trio = Trio::start().await;
