@@ -24,6 +24,8 @@ pub(crate) enum Combine {
         ddof: u32,
         /// Standard deviations instead.
         root: bool,
+        /// NaN where the degrees of freedom are too few, as in `np.nanvar`; else a division by 0, as in `np.var`.
+        present: bool,
     },
     /// Products of two rows: mantissa and exponent; the same, or the number that they stand for.
     Product {
@@ -32,13 +34,6 @@ pub(crate) enum Combine {
     },
     /// Means from parts of three rows: count, mean, M2.
     PresentMean,
-    /// As `Variance`, but NaN where the degrees of freedom are too few, as in `np.nanvar`.
-    PresentVariance {
-        /// Delta degrees of freedom.
-        ddof: u32,
-        /// Standard deviations instead.
-        root: bool,
-    },
     /// The smallest that is not NaN.
     PresentMin,
     /// The largest that is not NaN.
@@ -66,27 +61,17 @@ impl Combine {
             Self::Min => fold(parts, |a, b| if b < a || b.is_nan() { b } else { a }),
             Self::Max => fold(parts, |a, b| if b > a || b.is_nan() { b } else { a }),
             Self::Moments => moments(parts),
-            Self::Variance { ddof, root } => {
-                let merged = moments(parts);
-                let mut variance = merged.slice(s![2..3, ..]).to_owned();
-                Zip::from(variance.row_mut(0)).and(merged.row(0)).for_each(|m2, &count| {
-                    *m2 /= (count - f64::from(ddof)).max(0.0);
-                    if root {
-                        *m2 = m2.sqrt();
-                    }
-                });
-                variance
-            }
-            Self::Product { scaled } => product(parts, scaled),
-            Self::PresentMean => moments(parts).slice(s![1..2, ..]).to_owned(),
-            Self::PresentVariance { ddof, root } => {
+            Self::Variance { ddof, root, present } => {
                 let merged = moments(parts);
                 Array2::from_shape_fn((1, merged.ncols()), |(_, column)| {
                     let freedom = merged[[0, column]] - f64::from(ddof);
-                    let variance = if freedom > 0.0 { merged[[2, column]] / freedom } else { f64::NAN };
+                    let too_few = if present { f64::NAN } else { 0.0 };
+                    let variance = merged[[2, column]] / if freedom > 0.0 { freedom } else { too_few };
                     if root { variance.sqrt() } else { variance }
                 })
             }
+            Self::Product { scaled } => product(parts, scaled),
+            Self::PresentMean => moments(parts).slice(s![1..2, ..]).to_owned(),
             Self::PresentMin => fold(parts, f64::min),
             Self::PresentMax => fold(parts, f64::max),
             Self::Covariance { operands, ddof } => covariance(&parts, operands, ddof),
@@ -258,10 +243,13 @@ mod tests {
     fn variances_merge_far_from_zero() {
         let part = |count: f64, mean: f64, m2: f64| array![[count], [1e9 + mean], [m2]];
         let parts = vec![part(2.0, 5.5, 4.5), array![[0.0], [f64::NAN], [0.0]], part(2.0, 14.5, 4.5)];
-        let variance = |ddof, root| Combine::Variance { ddof, root }.apply(parts.clone());
+        let variance = |ddof, root| Combine::Variance { ddof, root, present: false }.apply(parts.clone());
         assert_eq!(variance(1, false), array![[30.0]]);
         assert_eq!(variance(0, true), array![[22.5_f64.sqrt()]]);
-        assert!(Combine::Variance { ddof: 2, root: false }.apply(vec![part(1.0, 0.0, 0.0)])[[0, 0]].is_nan());
+        assert!(
+            Combine::Variance { ddof: 2, root: false, present: false }.apply(vec![part(1.0, 0.0, 0.0)])[[0, 0]]
+                .is_nan()
+        );
     }
 
     #[test]

@@ -68,10 +68,9 @@ impl Pending {
         let first = self.fetches.first().map_or(Shape::new(0, 0), |fetch| fetch.shape);
         let sum = |cut: Cut| self.fetches.iter().map(|fetch| cut.extent(fetch.shape)).sum();
         match self.combine {
-            Combine::Variance { .. }
-            | Combine::PresentVariance { .. }
-            | Combine::PresentMean
-            | Combine::Product { scaled: false } => Shape::new(1, first.columns),
+            Combine::Variance { .. } | Combine::PresentMean | Combine::Product { scaled: false } => {
+                Shape::new(1, first.columns)
+            }
             Combine::Correlation => Shape::new(first.columns, first.columns),
             Combine::Covariance { operands, .. } => {
                 let columns = self.fetches[..operands].iter().map(|fetch| fetch.shape.columns).sum();

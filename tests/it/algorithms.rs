@@ -214,6 +214,18 @@ async fn gaps_are_named() {
     assert!(message.contains("NaN"), "{message}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn targets_that_do_not_fit_say_what_would() {
+    let trio = Trio::start().await;
+    let (x, y) = regression(&mut Random::new(561), 20, 2);
+    let fed = place(&trio.fed, &x, &Layout::rows([("a", 8), ("c", 12)], 2).expect("there are parts"));
+    let message = LinearRegression::default().fit(&fed, 1.0).await.expect_err("a number is no target").to_string();
+    assert!(message.contains("y must be a matrix of (rows of X, targets)"), "{message}");
+    let few = y.slice(ndarray::s![..5, ..]).to_owned();
+    let message = LinearRegression::default().fit(&fed, &few).await.expect_err("rows are missing").to_string();
+    assert!(message.contains("20 rows are needed, but an operand has 5"), "{message}");
+}
+
 /// Lloyd's iterations, as plainly as can be; the same rules of ties and of empty clusters as the SDK's.
 fn lloyd(x: &Array2<f64>, centers: &Array2<f64>, iterations: usize) -> (Array2<f64>, Vec<f64>, f64) {
     let mut centers = centers.clone();

@@ -98,7 +98,7 @@ impl Entry {
 
     /// The label of rows read from this dataset.
     pub fn label(&self, snapshot: &Snapshot, read: &Read, rows: u64) -> Label {
-        let rows = RowSet { selection: selection(snapshot, read.filter.clone()), start: 0, end: rows };
+        let rows = RowSet { selection: selection(snapshot, read.filter.clone()), start: 0, end: rows, reversed: false };
         Label::of_rows(Source {
             dataset: Arc::clone(&self.name),
             level: self.rules.privacy,

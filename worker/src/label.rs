@@ -29,6 +29,8 @@ pub struct RowSet {
     pub start: u64,
     /// Row after the last.
     pub end: u64,
+    /// Whether the value has the last of them first.
+    pub reversed: bool,
 }
 
 impl RowSet {
@@ -108,9 +110,12 @@ impl Label {
     pub fn derive(effect: &Effect, inputs: &[&Self], groups: RowGroups, result: Key) -> Self {
         let level = inputs.iter().map(|label| label.level).max().unwrap_or(Level::Public);
         let (mut sources, overlapping) = join(inputs, &effect.selection, groups, result);
-        let weighted = matches!(effect.measure, Measure::Weights(_) | Measure::Terms(_) | Measure::NonZero { .. });
-        if weighted && effect.axes == Axes::None {
-            // Weights may leave out rows, and the difference of two weighted sums may be one row.
+        let leaves_out = matches!(
+            effect.measure,
+            Measure::Weights(_) | Measure::Terms(_) | Measure::NonZero { .. } | Measure::Present { .. }
+        );
+        if leaves_out && effect.axes == Axes::None {
+            // Weights and gaps may leave out rows, and the difference of two weighted sums may be one row.
             sources.iter_mut().flat_map(|source| &mut source.rows).for_each(|rows| {
                 rows.selection = Key::apply(b"weighted", &[rows.selection, result]);
             });
@@ -189,16 +194,15 @@ fn join(inputs: &[&Label], selection: &Selection, groups: RowGroups, result: Key
 fn selected(rows: &RowSet, lone: bool, selection: &Selection, result: Key) -> RowSet {
     match selection {
         Selection::All | Selection::Concatenated => *rows,
+        Selection::Range(start, end) if lone && rows.reversed => {
+            RowSet { start: rows.end - end, end: rows.end - start, ..*rows }
+        }
         Selection::Range(start, end) if lone => RowSet { start: rows.start + start, end: rows.start + end, ..*rows },
         Selection::Range(start, end) => {
             let range = [b"range".as_slice(), &start.to_le_bytes(), &end.to_le_bytes()].concat();
             RowSet { selection: Key::apply(&range, &[rows.selection]), ..*rows }
         }
-        // Which row is where follows from the set; nobody looks for it in another order.
-        Selection::Reversed => {
-            let extent = [b"reversed".as_slice(), &rows.start.to_le_bytes(), &rows.end.to_le_bytes()].concat();
-            RowSet { selection: Key::apply(&extent, &[rows.selection]), start: 0, end: rows.end - rows.start }
-        }
+        Selection::Reversed => RowSet { reversed: !rows.reversed, ..*rows },
         Selection::Some => RowSet { selection: Key::apply(b"some", &[rows.selection, result]), ..*rows },
     }
 }
@@ -208,7 +212,11 @@ fn merge_neighbours(sets: &mut Vec<RowSet>) {
     let mut merged: Vec<RowSet> = Vec::with_capacity(sets.len());
     for rows in sets.drain(..) {
         match merged.last_mut() {
-            Some(last) if last.selection == rows.selection && last.end == rows.start => last.end = rows.end,
+            Some(last)
+                if !last.reversed && !rows.reversed && last.selection == rows.selection && last.end == rows.start =>
+            {
+                last.end = rows.end;
+            }
             _ => merged.push(rows),
         }
     }
@@ -227,7 +235,7 @@ mod tests {
             dataset: "d".into(),
             level: Level::Aggregate,
             extremes: false,
-            rows: vec![RowSet { selection, start, end }],
+            rows: vec![RowSet { selection, start, end, reversed: false }],
         })
     }
 
@@ -255,6 +263,23 @@ mod tests {
         assert!(!derive(Selection::All, &[&six, &six]).mixed);
         assert!(derive(Selection::All, &[&six, &five]).mixed);
         assert!(derive(Selection::All, &[&six, &rows(0, 9)]).mixed);
+    }
+
+    #[test]
+    fn reversed_rows_are_the_same_rows_in_another_order() {
+        let flip = |rows: &Label| derive(Selection::Reversed, &[rows]);
+        let flipped = flip(&rows(0, 9));
+        assert!(derive(Selection::All, &[&rows(0, 9), &flipped]).mixed);
+        assert!(!derive(Selection::All, &[&flipped, &flipped]).mixed);
+        assert_eq!(flip(&flipped), derive(Selection::All, &[&rows(0, 9)]));
+        assert!(!derive(Selection::Concatenated, &[&flip(&rows(4, 9)), &flip(&rows(0, 4))]).mixed);
+        // The first two of them are the last two.
+        let two = derive(Selection::Range(0, 2), &[&flipped]);
+        assert!(derive(Selection::Concatenated, &[&two, &rows(7, 8)]).mixed);
+        assert!(!derive(Selection::Concatenated, &[&two, &rows(0, 7)]).mixed);
+        let gaps = Effect::keeping(Axes::None, false).measured(Measure::Present { plain: true });
+        let sum = |name: &[u8]| Label::derive(&gaps, &[&rows(0, 9)], GROUPS, Key::apply(name, &[]));
+        assert!(derive(Selection::All, &[&sum(b"one"), &sum(b"other")]).mixed);
     }
 
     #[test]

@@ -59,13 +59,15 @@ impl LinearRegression {
             let intercept = Array2::zeros((1, coef.ncols()));
             return Ok(FittedLinear { coef, intercept, n_iter: 0 });
         }
-        let (means, covariances) = (x.mean(Axis::Columns)?, x.cov_with(&y, 0)?);
-        let y_means = match &y {
-            Operand::Fed(y) => y.mean(Axis::Columns)?.await?,
-            Operand::Local(y) => {
-                y.mean_axis(NdAxis(0)).ok_or_else(|| Error::plan("fit: there are no rows"))?.insert_axis(NdAxis(0))
-            }
+        let (asked, known) = match &y {
+            Operand::Fed(y) => (Some(y.mean(Axis::Columns)?), None),
+            Operand::Local(y) => (None, y.mean_axis(NdAxis(0))),
             Operand::Scalar(_) => return Err(Error::plan("fit: y must be a matrix of (rows of X, targets)")),
+        };
+        let (means, covariances) = (x.mean(Axis::Columns)?, x.cov_with(&y, 0)?);
+        let y_means = match asked {
+            Some(means) => means.await?,
+            None => known.ok_or_else(|| Error::plan("fit: there are no rows"))?.insert_axis(NdAxis(0)),
         };
         let (n, d) = (x.nrows() as f64, x.ncols() as usize);
         let (x_means, products) = (means.await?, covariances.await? * n);

@@ -101,7 +101,8 @@ impl FedMatrix {
     }
 
     /// Covariances of the columns, `np.cov(X.T, ddof=ddof)`: `(n, d) → (d, d)`, for the coordinator. Centred at the
-    /// sites and merged, so that large offsets lose no digits.
+    /// sites and merged by their means, which travel as doubles: as for `var`, an offset that all rows share costs
+    /// digits only of the distances between the sites' means.
     ///
     /// # Errors
     /// `Plan` if there are no rows, or the columns are at different sites.

@@ -1,5 +1,5 @@
-//! Covariances, centred where the rows are: each site subtracts its own means, so that nothing is lost to large offsets,
-//! nothing is uploaded, and one round trip does. The coordinator merges.
+//! Covariances, centred where the rows are: each site subtracts its own means, so that squares lose
+//! nothing to large offsets, nothing is uploaded, and one round trip does. The coordinator merges.
 
 use fondaco_proto::op::{
     AggregateFunction, AggregateOp, Axis, Binary, BinaryFunction, ElementwiseOp, MatmulOp, ReorgOp,
@@ -8,27 +8,25 @@ use fondaco_proto::op::{
 use super::{Arg, Builder, Input, Plan, refused};
 use crate::{Error, Result, combine::Combine, layout::Cut};
 
-const NAME: &str = "cov";
-
 /// `np.cov(X.T)` of one argument; of two, whose rows are aligned, the covariances of X's columns with those of X and Y.
 pub(crate) fn plan(args: &[Arg], ddof: u32) -> Result<Plan> {
-    centred(args, Combine::Covariance { operands: args.len(), ddof })
+    centred("cov", args, Combine::Covariance { operands: args.len(), ddof })
 }
 
 /// `np.corrcoef(X.T)`.
 pub(crate) fn correlation(x: &Arg) -> Result<Plan> {
-    centred(std::slice::from_ref(x), Combine::Correlation)
+    centred("corr", std::slice::from_ref(x), Combine::Correlation)
 }
 
 /// Moments and centred products, site by site.
-fn centred(args: &[Arg], combine: Combine) -> Result<Plan> {
+fn centred(name: &str, args: &[Arg], combine: Combine) -> Result<Plan> {
     let mut builder = Builder { args, steps: Vec::new() };
-    let layout = builder.only(NAME)?.clone();
-    let rows = layout.viewed(Cut::Rows).ok_or_else(|| refused(NAME, &layout, "it needs a row cut"))?;
+    let layout = builder.only(name)?.clone();
+    let rows = layout.viewed(Cut::Rows).ok_or_else(|| refused(name, &layout, "it needs a row cut"))?;
     if rows.shape().rows == 0 {
-        return Err(Error::plan("cov: there are no rows"));
+        return Err(Error::plan(format!("{name}: there are no rows")));
     }
-    let parts: Vec<Vec<Input>> = (0..args.len()).map(|arg| builder.along(NAME, arg, &rows)).collect::<Result<_>>()?;
+    let parts: Vec<Vec<Input>> = (0..args.len()).map(|arg| builder.along(name, arg, &rows)).collect::<Result<_>>()?;
     let mut released = Vec::new();
     for (site, at_site) in rows.by_site() {
         let mut centred = Vec::new();

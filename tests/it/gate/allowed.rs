@@ -120,6 +120,15 @@ const USES: &[Use] = &[
         |x| Array2::from_elem((1, x.ncols()), x.nrows() as f64),
     ),
     (
+        "sums of a rolled matrix, flipped: parts of one dataset in reverse order",
+        |p, x| {
+            let parts = [17..20, 0..17].map(|rows| p.apply(op::slice(rows, 0..3), &[x]));
+            let flipped = parts.map(|part| p.apply(op::flip(), &[part]));
+            p.apply(op::sum(), &flipped)
+        },
+        |x| x.sum_axis(Along(0)).insert_axis(Along(0)),
+    ),
+    (
         "the sum over its first five rows",
         |p, x| {
             let five = p.apply(op::slice(0..5, 0..3), &[x]);

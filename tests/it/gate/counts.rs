@@ -313,6 +313,42 @@ async fn only_cells_that_are_there_count() {
     }
 }
 
+/// Gaps leave out rows as weights do: the difference of two sums of what is there may be one row.
+#[tokio::test(flavor = "multi_thread")]
+async fn sums_of_what_is_there_do_not_combine_at_the_worker() {
+    let mut cells = data();
+    cells[[7, 1]] = f64::NAN;
+    let site = Plan::new().dataset("d", &Table::of(&cells)).start().await;
+    let ada = site.client("ada").await;
+    let nansum = || op::aggregate(AggregateFunction::Nansum, Axis::Columns);
+    let own_gaps = ada.value(|p| {
+        let columns = ["c0", "c1"].map(|name| p.apply(op::read_columns("d", &[name]), &[]));
+        let both = p.apply(op::add(), &columns);
+        let [sum_0, sum_1, sum] = [columns[0], columns[1], both].map(|x| p.apply(nansum(), &[x]));
+        let rest = p.apply(op::subtract(), &[sum, sum_0]);
+        p.apply(op::subtract(), &[rest, sum_1])
+    });
+    refusal(own_gaps.await, ReleaseDenied);
+
+    let mut sorted = cells.column(0).to_vec();
+    sorted.sort_by(f64::total_cmp);
+    // The logarithm of what is below is no number, ten rows or eleven.
+    let made_gaps = ada.value(|p| {
+        use fondaco_proto::op::{BinaryFunction, Unary};
+        let x = p.apply(op::read_columns("d", &["c0"]), &[]);
+        let sums = [9, 10].map(|below| {
+            let bound = (sorted[below] + sorted[below + 1]) / 2.0;
+            let shifted = p.apply(op::with(BinaryFunction::Subtract, bound), &[x]);
+            let log = p.apply(op::unary(Unary::Log), &[shifted]);
+            let nothing = p.apply(op::with(BinaryFunction::Multiply, 0.0), &[log]);
+            let with_gaps = p.apply(op::add(), &[x, nothing]);
+            p.apply(nansum(), &[with_gaps])
+        });
+        p.apply(op::subtract(), &sums)
+    });
+    refusal(made_gaps.await, ReleaseDenied);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_leaves_a_private_dataset() {
     let table = Table::of(&data());

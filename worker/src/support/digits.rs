@@ -32,6 +32,9 @@ const SAMPLED: usize = 16;
 const SAMPLE_MIN: usize = 16;
 const SAMPLE_MAX: usize = 65;
 
+/// Cells of a row that are gathered at a time.
+const GATHERED: usize = 1024;
+
 /// What varies by less, or is larger, is at the edge of the numbers.
 const LEAST: f64 = power(-EDGE);
 const LARGEST: f64 = power(EDGE);
@@ -92,7 +95,12 @@ impl Column {
             centred = Magnitudes::merge(centred, of.centred);
         };
         if m.is_transposed() {
-            add(&(0..m.rows()).map(|row| m.get(row, column)).collect::<Vec<_>>());
+            let mut cells = [0.0; GATHERED];
+            for first in (0..m.rows()).step_by(GATHERED) {
+                let cells = &mut cells[..GATHERED.min(m.rows() - first)];
+                cells.iter_mut().enumerate().for_each(|(i, cell)| *cell = m.get(first + i, column));
+                add(cells);
+            }
         } else {
             m.tiles().iter().for_each(|tile| add(tile.column(column)));
         }

@@ -114,11 +114,18 @@ impl Reduction for PresentMoments {
     }
 
     fn across(block: &Block<'_>, out: &mut [Moments]) {
-        let mut row = Vec::with_capacity(block.width());
+        let mut gathered = [0.0; GATHERED];
         for (i, out) in out.iter_mut().enumerate() {
-            row.clear();
-            row.extend(block.columns().map(|cells| cells[i]).filter(|x| !x.is_nan()));
-            *out = Moments::lane(&row);
+            let (mut moments, mut count) = (Moments::EMPTY, 0);
+            for x in block.columns().map(|cells| cells[i]).filter(|x| !x.is_nan()) {
+                gathered[count] = x;
+                count += 1;
+                if count == GATHERED {
+                    moments = Moments::merge(moments, Moments::lane(&gathered));
+                    count = 0;
+                }
+            }
+            *out = Moments::merge(moments, Moments::lane(&gathered[..count]));
         }
     }
 
