@@ -8,7 +8,9 @@ import json, pathlib, sys, time, uuid  # noqa: E401
 import grpc
 import numpy as np
 
-token, _, address = sys.argv[1].removeprefix("fondaco://").rpartition("@")
+token, _, address = "".join(sys.argv[1:]).removeprefix("fondaco://").rpartition("@")
+if not token:
+    sys.exit("give the line that the worker prints: plain_client.py fondaco://TOKEN@HOST:PORT")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "proto"))
 wire, services = grpc.protos_and_services("fondaco/v1/service.proto")  # messages and stubs, from the .proto files alone
 worker = services.FederatedWorkerStub(grpc.insecure_channel(address))

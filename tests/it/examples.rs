@@ -100,6 +100,17 @@ fn the_plain_client_computes_on_aggregate_data() {
 }
 
 #[test]
+fn the_plain_client_says_what_it_needs() {
+    for arguments in [&[][..], &["127.0.0.1:7171"]] {
+        let script = repository().join("examples/plain_client.py");
+        let output = Command::new(python()).arg(script).args(arguments).output().expect("the interpreter runs");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && message.contains("fondaco://TOKEN@HOST:PORT"), "{message}");
+        assert!(!message.contains("Traceback"), "{message}");
+    }
+}
+
+#[test]
 fn the_plain_client_is_given_public_rows() {
     let answer = plain_client("lga", "public");
     assert_eq!(answer["rows of X"], "given, as the data is public");
