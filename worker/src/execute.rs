@@ -19,6 +19,7 @@ use crate::{
     quota::Account,
     scope::{Bound, Outcome, Receipt, Staged},
     support::{self, Support},
+    value::Value,
     worker::{Cached, State},
 };
 
@@ -71,10 +72,10 @@ impl Step<'_> {
     async fn compute(&self, op: &Op, inputs: &[VarId]) -> Result<(Bound, Receipt)> {
         let inputs: Vec<&Arc<Bound>> = inputs.iter().map(|var| self.staged.get(*var)).collect::<Result<_>>()?;
         let labels: Vec<&Label> = inputs.iter().map(|bound| &bound.label).collect();
-        let values: Vec<Matrix> = inputs.iter().map(|bound| bound.value.clone()).collect();
-        let shapes: Vec<Shape> = values.iter().map(Matrix::shape).collect();
+        let values: Vec<Value> = inputs.iter().map(|bound| bound.value.clone()).collect();
+        let shapes: Vec<Shape> = values.iter().map(Value::shape).collect();
         let shape = self.worker.admit(op.shape(&shapes)?)?;
-        let charge = self.account.charge(shape.footprint_bytes()?)?;
+        let charge = self.account.charge(kernels::bytes_max(op, &values, shape)?)?;
 
         let traces = inputs.iter().map(|bound| Arc::clone(&bound.trace)).collect();
         let trace = Trace::apply(op.name(), &op.canonical(), traces);
@@ -104,10 +105,10 @@ impl Step<'_> {
                 let cached = self
                     .kernel(cost, move |parallel, cancel| {
                         let cx = kernels::Context { memory: &memory, cancel, parallel };
-                        let value = kernels::run(&op, &values, &cx)?;
+                        let value = kernels::evaluate(&op, &values, &cx)?;
                         let support = measure
                             .map(|(measure, axes, input_axes, input_noise)| {
-                                let (inputs, output) = (&values, &value);
+                                let (inputs, output) = (&kernels::dense(&values, &cx)?, &kernels::dense_one(&value, &cx)?);
                                 let (input_axes, input_noise, op, cx) = (&input_axes, &input_noise, &op, &cx);
                                 support::Step { op, inputs, input_axes, input_noise, output, axes, cx }
                                     .measure(&measure)
@@ -158,7 +159,7 @@ impl Step<'_> {
                 let value =
                     self.kernel(cost, move |parallel, cancel| snapshot.read(&plan, &memory, cancel, parallel)).await?;
                 let bytes = value.bytes();
-                (reservation.fill(Cached { value, support: Some(Support::FULL) }, bytes), false)
+                (reservation.fill(Cached { value: value.into(), support: Some(Support::FULL) }, bytes), false)
             }
         };
         let shape = cached.value.shape();
@@ -212,7 +213,7 @@ impl Step<'_> {
 pub fn upload(staged: &Staged, value: Matrix, hash: &blake3::Hash, charge: crate::quota::Charge) -> Bound {
     let shape = value.shape();
     Bound {
-        value,
+        value: value.into(),
         support: Support::FULL,
         trace: Trace::upload((shape.rows, shape.columns), hash),
         reach: Reach::Tenant(staged.scope().tenant().tag()),

@@ -29,6 +29,7 @@ mod server;
 pub mod source;
 pub mod support;
 mod upload;
+mod value;
 mod worker;
 
 pub use worker::Worker;

@@ -15,6 +15,7 @@ use crate::{
     matrix::Matrix,
     request,
     scope::{Bound, InUse},
+    value::Value,
     worker::State,
 };
 
@@ -59,12 +60,16 @@ fn decide(state: &State, scope: &InUse, var: VarId, bound: &Bound) -> Result<()>
 }
 
 /// The value in the order of the wire: a transpose is carried out first.
-async fn as_stored(state: &Arc<State>, scope: &InUse, value: &Matrix) -> Result<Matrix> {
-    if !value.is_transposed() {
-        return Ok(value.clone());
+async fn as_stored(state: &Arc<State>, scope: &InUse, value: &Value) -> Result<Matrix> {
+    match value {
+        Value::Dense(matrix) if !matrix.is_transposed() => return Ok(matrix.clone()),
+        Value::Dense(_) => {}
     }
     let (value, memory, cancel) = (value.clone(), Arc::clone(&state.memory), scope.ended().clone());
-    let kernel = move || kernels::untransposed(&value, &Context { memory: &memory, cancel: &cancel, parallel: true });
+    let kernel = move || {
+        let cx = Context { memory: &memory, cancel: &cancel, parallel: true };
+        kernels::untransposed(&kernels::dense_one(&value, &cx)?, &cx)
+    };
     state.pools.run(scope.tenant().tag(), kernel).await
 }
 

@@ -15,8 +15,8 @@ use fondaco_lineage::{Reach, TenantTag, Trace};
 use fondaco_proto::{CoordinatorId, Epoch, Error, Instruction, Program, ProgramId, Result, Shape, VarId};
 
 use crate::{
-    auth::Tenant, cancel::Cancel, config::Limits, label::Label, matrix::Matrix, names::NameSet, quota::Charge,
-    support::Support,
+    auth::Tenant, cancel::Cancel, config::Limits, label::Label, names::NameSet, quota::Charge,
+    support::Support, value::Value,
 };
 
 use self::kept::KeptAnswers;
@@ -27,7 +27,7 @@ mod kept;
 #[derive(Debug)]
 pub struct Bound {
     /// The value.
-    pub value: Matrix,
+    pub value: Value,
     /// The rows behind its weakest cell.
     pub support: Support,
     /// How it came to be.

@@ -21,13 +21,13 @@ use crate::{
     fair::FairQueue,
     gate::Gate,
     kernels,
-    matrix::Matrix,
     memory::Memory,
     pool::Pools,
     quota::{Account, Accounts},
     scope::{Scope, Scopes},
     server::Service,
     support::Support,
+    value::Value,
 };
 
 /// Time that running calls have to end after a shutdown was asked for.
@@ -43,7 +43,7 @@ const WINDOW_BYTES: u32 = 16 << 20;
 #[derive(Clone, Debug)]
 pub struct Cached {
     /// The value.
-    pub value: Matrix,
+    pub value: Value,
     /// The rows behind its weakest cell, as far as this step measured them; absent if no rule asked.
     pub support: Option<Support>,
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fondaco_proto::{Error, Op, Result, Shape, op::CreateOp};
 use rayon::prelude::*;
 
-use crate::{cancel::Cancel, matrix::Matrix, memory::Memory};
+use crate::{cancel::Cancel, matrix::Matrix, memory::Memory, value::Value};
 
 pub(crate) mod aggregate;
 pub(crate) mod blas;
@@ -59,6 +59,40 @@ impl Context<'_> {
     pub(crate) fn each<T: Send>(&self, items: Vec<T>, f: impl Fn(T) -> Result<()> + Send + Sync) -> Result<()> {
         self.map(items, f).map(drop)
     }
+}
+
+/// The value of an operator on values of any kind.
+///
+/// # Errors
+/// As [`run`].
+pub fn evaluate(op: &Op, inputs: &[Value], cx: &Context<'_>) -> Result<Value> {
+    run(op, &dense(inputs, cx)?, cx).map(Value::Dense)
+}
+
+/// The matrices that these values are, or stand for.
+///
+/// # Errors
+/// `Limit` if the memory does not suffice, `Cancelled` if asked to stop.
+pub fn dense(values: &[Value], cx: &Context<'_>) -> Result<Vec<Matrix>> {
+    values.iter().map(|value| dense_one(value, cx)).collect()
+}
+
+/// The matrix that a value is, or stands for.
+///
+/// # Errors
+/// As [`dense`].
+pub fn dense_one(value: &Value, _cx: &Context<'_>) -> Result<Matrix> {
+    match value {
+        Value::Dense(matrix) => Ok(matrix.clone()),
+    }
+}
+
+/// Bytes that an operator's result, of this shape, may hold at most; known before it is computed.
+///
+/// # Errors
+/// `Invalid` if they do not fit 64 bits.
+pub fn bytes_max(_op: &Op, _inputs: &[Value], shape: Shape) -> Result<u64> {
+    shape.footprint_bytes()
 }
 
 /// The value of an operator; the shapes of its inputs must fit. `Read` is not computed but read, elsewhere.
