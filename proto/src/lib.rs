@@ -8,6 +8,7 @@ mod block;
 mod canonical;
 mod effect;
 mod error;
+mod fusion;
 mod ids;
 mod instruction;
 pub mod op;
@@ -18,6 +19,7 @@ pub use block::{Block, CHUNK_BYTES, MatrixHeader, doubles_from_le, doubles_to_le
 pub use canonical::Canonical;
 pub use effect::{Axes, Effect, Facet, Measure, Selection};
 pub use error::{Error, ErrorCode, ErrorKind, Result};
+pub use fusion::inner_variables;
 pub use ids::{CoordinatorId, Epoch, ProgramId, VarId};
 pub use instruction::{Apply, Instruction, Program, ProgramLimits};
 pub use op::Op;

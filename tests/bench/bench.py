@@ -30,6 +30,12 @@ lm_cg  steps
     check: coefficients
 kmeans  centres (a list of rows), iterations
     Lloyd from these centres: exactly `iterations` updates, tolerance 0. check: centres (row after row)
+fused_squares
+    ((X - mu)**2 / s).sum(axis=0), mu = 0.01 j and s = 1 + j of column j. check: sums
+fused_gradient
+    X.T @ (sigmoid(X @ w) - y), w = 0.02 (j % 7) - 0.05. check: gradient
+xv  steps
+    So many times (X @ v).sum(), v = w, 2 w, ..; X @ v is kept at the sites. check: sums
 aggregates
     Of X's columns, in one program. check: sum; mean; var (ddof 0); min; max
 read  dataset, columns
@@ -164,6 +170,15 @@ def kmeans(session):
     return on_both(session, "kmeans", "scikit-learn KMeans, Lloyd", tolerance=1e-6, **arguments)
 
 
+def on_public(session, name, reference_name):
+    """The same on data that are public: of others every function of rows is measured before it is summed."""
+    session.driver.ask("load", **{**session.scale.load, "dataset": dataset.PUBLIC})
+    try:
+        return on_both(session, name, reference_name)
+    finally:
+        session.driver.ask("load", **session.scale.load)
+
+
 def read(session, codec):
     """Parquet to a resident matrix."""
     arguments = {"dataset": codec, "columns": dataset.column_names(session.scale.columns)}
@@ -248,6 +263,26 @@ def tenants(arguments, scale, folder, made):
     ]
 
 
+def stream(arguments, scale, folder, made):
+    """X.T @ X of four times as many rows as the workers' memory holds, against reading them and X.T @ X of what is
+    there."""
+    start, end = dataset.site_rows(0, scale.rows)
+    budget = max((end - start) * scale.columns * 8 // 4, 8 << 20)
+    small = federation(arguments, folder / "small", made, TENANTS[:1], reuse=False, memory_bytes_max=budget)
+    large = federation(arguments, folder / "large", made, TENANTS[:1], reuse=False)
+    with small as (streaming, _), large as (resident, _):
+        for driver in (streaming, resident):
+            driver.ask("load", **scale.load)
+        compare("stream_gram", *(driver.ask("gram")["check"] for driver in (streaming, resident)), 0)
+        read = {"dataset": scale.load["dataset"], "columns": scale.load["columns"]}
+        samples = in_turns(
+            scale.rounds,
+            lambda: streaming.ask("gram")["seconds"],
+            lambda: resident.ask("read", **read)["seconds"] + resident.ask("gram")["seconds"],
+        )
+    return [median("stream_gram", "s", *samples, "reading it, and X.T @ X of what is resident")]
+
+
 @contextlib.contextmanager
 def resident_data(arguments, scale, folder, made):
     """The long-lived federation and the reference, with X and y loaded at both."""
@@ -271,6 +306,9 @@ ON_RESIDENT_DATA = {
     ("mmchain",): lambda s: on_both(s, "mmchain", "NumPy X.T @ (X @ v)", steps=STEPS),
     ("lm_cg",): lambda s: on_both(s, "lm_cg", "NumPy conjugate gradient", tolerance=1e-6, steps=STEPS),
     ("kmeans",): kmeans,
+    ("fused_squares",): lambda s: on_public(s, "fused_squares", "NumPy ((X - mu)**2 / s).sum(axis=0)"),
+    ("fused_gradient",): lambda s: on_public(s, "fused_gradient", "NumPy X.T @ (expit(X @ w) - y)"),
+    ("xv",): lambda s: on_both(s, "xv", "NumPy (X @ v).sum()", steps=STEPS),
     ("aggregates",): lambda s: on_both(s, "aggregates", "NumPy sum, mean, var, min, max"),
     ("read_plain",): lambda s: read(s, "plain"),
     ("read_zstd",): lambda s: read(s, "zstd"),
@@ -279,7 +317,7 @@ ON_RESIDENT_DATA = {
     ("get",): lambda s: transfer(s, "get"),
     ("resident",): resident,
 }
-ON_COLD_WORKERS = {("second_tenant", "four_tenants"): tenants}
+ON_COLD_WORKERS = {("stream_gram",): stream, ("second_tenant", "four_tenants"): tenants}
 
 
 def measure(arguments, scale, report):

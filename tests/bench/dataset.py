@@ -13,6 +13,8 @@ SEED = 20_130_101
 # The names of the datasets at the workers, and how pyarrow compresses them.
 CODECS = {"plain": "none", "zstd": "zstd"}
 TARGET = "y"
+# The first codec's files under another name and another rule.
+PUBLIC = "public"
 
 
 def column_names(columns):

@@ -113,10 +113,10 @@ class Speaker(Process):
 class Worker(Process):
     """One site."""
 
-    def __init__(self, binary, folder, made, site, tokens, reuse):
+    def __init__(self, binary, folder, made, site, tokens, limits):
         config = folder / f"site-{site}.toml"
         folder.mkdir(parents=True, exist_ok=True)
-        config.write_text(site_toml(made, site, tokens, reuse))
+        config.write_text(site_toml(made, site, tokens, limits))
         super().__init__(f"worker {site}", [binary, "worker", "--config", config], folder / f"worker-{site}.log")
 
     def address(self):
@@ -138,12 +138,13 @@ class Worker(Process):
 
 
 @contextlib.contextmanager
-def federation(arguments, folder, made, tenants, reuse):
+def federation(arguments, folder, made, tenants, reuse, memory_bytes_max=8 << 30):
     """Fresh workers, and a driver that is connected to them as these tenants: (driver, workers)."""
+    limits = {"memory_bytes_max": memory_bytes_max, "reuse": str(reuse).lower()}
     tokens = {tenant: secrets.token_hex(32) for tenant in tenants}
     with contextlib.ExitStack() as stack:
         workers = [
-            stack.enter_context(Worker(arguments.worker, folder, made, site, tokens, reuse))
+            stack.enter_context(Worker(arguments.worker, folder, made, site, tokens, limits))
             for site in range(dataset.SITES)
         ]
         addresses = [worker.address() for worker in workers]
@@ -153,8 +154,8 @@ def federation(arguments, folder, made, tenants, reuse):
         yield stack.enter_context(Speaker("the driver", command, folder / "driver.log")), workers
 
 
-def site_toml(made, site, tokens, reuse):
-    """The configuration of a site: limits that nothing here meets, extremes allowed."""
+def site_toml(made, site, tokens, limits):
+    """The configuration of a site, extremes allowed."""
     sections = [
         'listen = "127.0.0.1:0"',
         f'audit_file = "audit-{site}.jsonl"',
@@ -167,6 +168,8 @@ def site_toml(made, site, tokens, reuse):
             'privacy = "aggregate"\nextremes = true'
             for codec in dataset.CODECS
         ),
-        f"[limits]\nmemory_bytes_max = {8 << 30}\nreuse = {str(reuse).lower()}",
+        f'[[datasets]]\nname = "{dataset.PUBLIC}"\npath = "{dataset.part(made, next(iter(dataset.CODECS)), site)}"\n'
+        'privacy = "public"',
+        "\n".join(["[limits]", *(f"{name} = {value}" for name, value in limits.items())]),
     ]
     return "\n\n".join(sections) + "\n"

@@ -12,6 +12,7 @@ import traceback
 
 import numpy as np
 import pyarrow.parquet as pq
+from scipy.special import expit
 from sklearn.cluster import KMeans
 
 import dataset
@@ -69,6 +70,25 @@ class Reference:
         lloyd = {"algorithm": "lloyd", "n_init": 1, "tol": 0, "max_iter": command["iterations"]}
         model = KMeans(n_clusters=len(centres), init=centres, **lloyd)
         return lambda: model.fit(self.x), lambda m: {"centres": m.cluster_centers_.ravel()}
+
+    def fused_squares(self, command):
+        mu, s = 0.01 * np.arange(self.x.shape[1]), 1.0 + np.arange(self.x.shape[1])
+        return lambda: ((self.x - mu) ** 2 / s).sum(axis=0), lambda sums: {"sums": sums}
+
+    def fused_gradient(self, command):
+        w = self._weights()
+        return lambda: self.x.T @ (expit(self.x @ w) - self.y), lambda gradient: {"gradient": gradient}
+
+    def xv(self, command):
+        w = self._weights()
+
+        def work():
+            return [(self.x @ (w * (1.0 + i))).sum() for i in range(command["steps"])]
+
+        return work, lambda sums: {"sums": sums}
+
+    def _weights(self):
+        return 0.02 * (np.arange(self.x.shape[1]) % 7) - 0.05
 
     def aggregates(self, command):
         names = ("sum", "mean", "var", "min", "max")

@@ -3,15 +3,14 @@
 
 use std::{sync::Arc, time::Instant};
 
-use fondaco_lineage::{DatasetLeaf, Probe, Reach, Trace};
+use fondaco_lineage::{Probe, Reach, Trace};
 use fondaco_proto::{
-    Apply, Axes, Block, Error, Instruction, Op, Program, Result, Shape, VarId,
-    op::{Arity, CreateOp, Read},
+    Apply, Axes, Block, Error, Instruction, Measure, Op, Program, Result, Shape, VarId, inner_variables,
+    op::{Arity, CreateOp},
 };
 
 use crate::{
     cancel::Cancel,
-    catalog::Entry,
     kernels,
     label::{Label, Level, RowGroups},
     matrix::Matrix,
@@ -23,6 +22,8 @@ use crate::{
     worker::{Cached, State},
 };
 
+mod read;
+
 /// Kernels cheaper than this (in scalar operations) run where they are asked for: to hand them to a pool would cost
 /// more than the work.
 const POOLED_COST_MIN: u64 = 50_000;
@@ -33,6 +34,7 @@ const POOLED_COST_MIN: u64 = 50_000;
 /// The first instruction's that fails, with its index.
 pub async fn run(worker: &Arc<State>, mut staged: Staged, program: &Program, cancel: &Cancel) -> Result<Arc<Outcome>> {
     let mut receipts = Vec::with_capacity(program.instructions.len());
+    let inner = inner_variables(&program.instructions, &program.fetch);
     for (index, instruction) in program.instructions.iter().enumerate() {
         cancel.check().map_err(|error| error.at(index))?;
         receipts.push(match instruction {
@@ -41,7 +43,9 @@ pub async fn run(worker: &Arc<State>, mut staged: Staged, program: &Program, can
                 Receipt::default()
             }
             Instruction::Apply(apply) => {
-                let step = Step { worker, staged: &staged, cancel, account: worker.account(staged.scope().tenant()) };
+                let account = worker.account(staged.scope().tenant());
+                let inner = inner.contains(&apply.output);
+                let step = Step { worker, staged: &staged, cancel, account, inner };
                 let (bound, receipt) = step.apply(apply).await.map_err(|error| error.at(index))?;
                 staged.stage(apply.output, bound);
                 receipt
@@ -57,6 +61,8 @@ struct Step<'a> {
     staged: &'a Staged,
     cancel: &'a Cancel,
     account: Arc<Account>,
+    /// Whether the value is of use to one later instruction alone, so that it need not exist by itself.
+    inner: bool,
 }
 
 impl Step<'_> {
@@ -75,8 +81,6 @@ impl Step<'_> {
         let values: Vec<Value> = inputs.iter().map(|bound| bound.value.clone()).collect();
         let shapes: Vec<Shape> = values.iter().map(Value::shape).collect();
         let shape = self.worker.admit(op.shape(&shapes)?)?;
-        let charge = self.account.charge(kernels::bytes_max(op, &values, shape)?)?;
-
         let traces = inputs.iter().map(|bound| Arc::clone(&bound.trace)).collect();
         let trace = Trace::apply(op.name(), &op.canonical(), traces);
         let reach = Reach::join_all(inputs.iter().map(|bound| bound.reach))
@@ -90,6 +94,21 @@ impl Step<'_> {
             label = Label::free(effect.plain);
         }
 
+        if self.inner && !measured {
+            let cx = kernels::Context { memory: &self.worker.memory, cancel: self.cancel, parallel: false };
+            if let Some(value) = kernels::defer(op, &values, shape, &cx)? {
+                let charge = self.account.charge(0)?;
+                let receipt = Receipt { shape: Some(shape), fused: true, ..Receipt::default() };
+                return Ok((Bound { value, support: Support::FULL, trace, reach, label, charge }, receipt));
+            }
+        }
+        if let Some(value) = kernels::narrowed(op, &values) {
+            let charge = self.account.charge(0)?;
+            let receipt = Receipt { shape: Some(shape), ..Receipt::default() };
+            return Ok((Bound { value, support: Support::FULL, trace, reach, label, charge }, receipt));
+        }
+        let charged = kernels::bytes_max(op, &values, shape)?;
+        let charge = self.account.charge(charged)?;
         // What no dataset stands behind is reused by its tenant alone: a hit would tell that somebody made it.
         let reuse_by = if label.sources.is_empty() { Reach::Tenant(self.staged.scope().tenant().tag()) } else { reach };
         let usable = |cached: &Cached| !measured || cached.support.is_some();
@@ -99,89 +118,30 @@ impl Step<'_> {
             Probe::Miss(reservation) => {
                 let axes: Vec<Axes> = facets.iter().map(|facet| facet.axes).collect();
                 let noise: Vec<f64> = inputs.iter().map(|bound| bound.support.noise).collect();
-                let measure = measured.then(|| (effect.measure.clone(), label.axes, axes, noise));
+                let measure =
+                    measured.then(|| Measuring { measure: effect.measure, axes: label.axes, inputs: axes, noise });
                 let cost = kernels::cost(op, &shapes, shape);
                 let (op, memory) = (op.clone(), Arc::clone(&self.worker.memory));
-                let cached = self
-                    .kernel(cost, move |parallel, cancel| {
-                        let cx = kernels::Context { memory: &memory, cancel, parallel };
-                        let value = kernels::evaluate(&op, &values, &cx)?;
-                        let support = measure
-                            .map(|(measure, axes, input_axes, input_noise)| {
-                                let (inputs, output) = (&kernels::dense(&values, &cx)?, &kernels::dense_one(&value, &cx)?);
-                                let (input_axes, input_noise, op, cx) = (&input_axes, &input_noise, &op, &cx);
-                                support::Step { op, inputs, input_axes, input_noise, output, axes, cx }
-                                    .measure(&measure)
-                            })
-                            .transpose()?;
-                        Ok(Cached { value, support })
-                    })
-                    .await?;
+                let kernel = move |parallel: bool, cancel: &Cancel| {
+                    let cx = kernels::Context { memory: &memory, cancel, parallel };
+                    let value = kernels::evaluate(&op, &values, &cx)?;
+                    let support = measure.map(|measuring| measuring.run(&op, &values, &value, &cx)).transpose()?;
+                    Ok(Cached { value, support })
+                };
+                let cached = self.kernel(cost, kernel).await?;
                 let bytes = cached.value.bytes();
                 (reservation.fill(cached, bytes), false)
             }
         };
+        // What did not stay sparse takes more than was charged.
+        let more = cached.value.bytes().saturating_sub(charged);
+        let charge = if more > 0 { charge.merge(self.account.charge(more)?) } else { charge };
         let receipt = receipt(shape, hit, begun);
         let of_inputs = inputs.iter().map(|bound| bound.support);
         let support = of_inputs.fold(cached.support.unwrap_or(Support::FULL), Support::weakest);
         // Rows that are not told apart by their digits any more are no plain rows. This, too, follows from the key.
         label.plain &= support.is_exact();
         Ok((Bound { value: cached.value, support, trace, reach, label, charge }, receipt))
-    }
-
-    async fn read(&self, read: &Read) -> Result<(Bound, Receipt)> {
-        let tenant = self.staged.scope().tenant();
-        let entry = self.worker.catalog.find(tenant, &read.dataset)?;
-        if entry.level() == Level::Private {
-            let message = format!(
-                "{}: nothing leaves a private dataset, not even counts; ask its owner for a rule",
-                entry.name()
-            );
-            return Err(Error::denied(message));
-        }
-        let read = entry.narrow(read)?;
-        let snapshot = entry.snapshot().await?;
-        let plan = snapshot.plan(&read)?;
-        let widest = self.worker.admit(Shape::new(snapshot.rows(), plan.columns() as u64))?;
-        let mut charge =
-            if read.filter.is_none() { Some(self.account.charge(widest.footprint_bytes()?)?) } else { None };
-
-        let files = snapshot.identities().to_vec();
-        let leaf = DatasetLeaf { files, canonical_read: &read.canonical_options() };
-        let trace = Trace::dataset(entry.name(), &leaf);
-        let reach = entry.reach(tenant);
-        let begun = Instant::now();
-        let (cached, hit) = match self.worker.cache.probe(reach, trace.key(), |_| true).await {
-            Probe::Hit(cached) => (cached, true),
-            Probe::Miss(reservation) => {
-                let (snapshot, memory) = (Arc::clone(&snapshot), Arc::clone(&self.worker.memory));
-                let cost = widest.cells()?.max(POOLED_COST_MIN);
-                let value =
-                    self.kernel(cost, move |parallel, cancel| snapshot.read(&plan, &memory, cancel, parallel)).await?;
-                let bytes = value.bytes();
-                (reservation.fill(Cached { value: value.into(), support: Some(Support::FULL) }, bytes), false)
-            }
-        };
-        let shape = cached.value.shape();
-        let label = entry.label(&snapshot, &read, shape.rows);
-        self.release_count(entry, &read, &label, shape, &trace)?;
-        let charge = match charge.take() {
-            Some(charge) => charge,
-            None => self.account.charge(shape.footprint_bytes()?)?,
-        };
-        let receipt = receipt(shape, hit, begun);
-        Ok((Bound { value: cached.value, support: Support::FULL, trace, reach, label, charge }, receipt))
-    }
-
-    /// How many rows a filter leaves is a release by itself.
-    fn release_count(&self, entry: &Entry, read: &Read, label: &Label, shape: Shape, trace: &Trace) -> Result<()> {
-        if read.filter.is_none() {
-            return Ok(());
-        }
-        let decision = self.worker.gate.release_count(entry.level(), entry.name(), shape.rows);
-        let count = Shape::new(1, 1);
-        self.worker.record(self.staged.scope(), "row count", trace, count, label, decision.as_ref().err())?;
-        decision
     }
 
     /// A small upload that came with the program.
@@ -209,6 +169,28 @@ impl Step<'_> {
     }
 }
 
+/// What is to be measured of a step, and what is known of its inputs.
+struct Measuring {
+    measure: Measure,
+    /// The data axes of the result, and of each input.
+    axes: Axes,
+    inputs: Vec<Axes>,
+    /// The noise of each input.
+    noise: Vec<f64>,
+}
+
+impl Measuring {
+    fn run(&self, op: &Op, inputs: &[Value], output: &Value, cx: &kernels::Context<'_>) -> Result<Support> {
+        if inputs.iter().any(|input| input.streamed().is_some()) {
+            return support::of_streamed(op, inputs, &self.inputs, (output, self.axes), &self.measure, cx);
+        }
+        let (inputs, output) = (kernels::dense(inputs, cx)?, kernels::dense_one(output, cx)?);
+        let (inputs, output, axes) = (&inputs[..], &output, self.axes);
+        let (input_axes, input_noise) = (&self.inputs[..], &self.noise[..]);
+        support::Step { op, inputs, input_axes, input_noise, output, axes, cx }.measure(&self.measure)
+    }
+}
+
 /// The binding of a tenant's own upload, whose bytes have this hash.
 pub fn upload(staged: &Staged, value: Matrix, hash: &blake3::Hash, charge: crate::quota::Charge) -> Bound {
     let shape = value.shape();
@@ -224,7 +206,7 @@ pub fn upload(staged: &Staged, value: Matrix, hash: &blake3::Hash, charge: crate
 
 fn receipt(shape: Shape, hit: bool, begun: Instant) -> Receipt {
     let compute = if hit { std::time::Duration::ZERO } else { begun.elapsed() };
-    Receipt { shape: Some(shape), hit, compute }
+    Receipt { shape: Some(shape), hit, compute, fused: false }
 }
 
 /// How an operator's inputs belong to row parts.

@@ -27,6 +27,7 @@ mod request;
 mod scope;
 mod server;
 pub mod source;
+mod sparse;
 pub mod support;
 mod upload;
 mod value;

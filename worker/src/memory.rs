@@ -75,6 +75,11 @@ impl Memory {
         let _already_set = self.reclaim.set(Box::new(reclaim));
     }
 
+    /// The budget.
+    pub fn bytes_max(&self) -> u64 {
+        self.bytes_max
+    }
+
     /// Bytes in use by values and scratch, without the idle pool.
     pub fn used_bytes(&self) -> u64 {
         let state = self.lock();

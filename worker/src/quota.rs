@@ -65,6 +65,15 @@ pub struct Charge {
     account: Arc<Account>,
 }
 
+impl Charge {
+    /// Both, of one account, as one.
+    #[must_use]
+    pub fn merge(mut self, mut other: Self) -> Self {
+        self.bytes += std::mem::take(&mut other.bytes);
+        self
+    }
+}
+
 impl fmt::Debug for Charge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Charge({} bytes)", self.bytes)

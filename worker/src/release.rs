@@ -63,7 +63,7 @@ fn decide(state: &State, scope: &InUse, var: VarId, bound: &Bound) -> Result<()>
 async fn as_stored(state: &Arc<State>, scope: &InUse, value: &Value) -> Result<Matrix> {
     match value {
         Value::Dense(matrix) if !matrix.is_transposed() => return Ok(matrix.clone()),
-        Value::Dense(_) => {}
+        Value::Dense(_) | Value::Sparse(_) | Value::Lazy(_) | Value::Streamed(_) => {}
     }
     let (value, memory, cancel) = (value.clone(), Arc::clone(&state.memory), scope.ended().clone());
     let kernel = move || {

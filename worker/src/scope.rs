@@ -15,8 +15,8 @@ use fondaco_lineage::{Reach, TenantTag, Trace};
 use fondaco_proto::{CoordinatorId, Epoch, Error, Instruction, Program, ProgramId, Result, Shape, VarId};
 
 use crate::{
-    auth::Tenant, cancel::Cancel, config::Limits, label::Label, names::NameSet, quota::Charge,
-    support::Support, value::Value,
+    auth::Tenant, cancel::Cancel, config::Limits, label::Label, names::NameSet, quota::Charge, support::Support,
+    value::Value,
 };
 
 use self::kept::KeptAnswers;
@@ -53,6 +53,8 @@ pub struct Receipt {
     pub hit: bool,
     /// Time of the tenant's own computing.
     pub compute: Duration,
+    /// Whether the value was computed within the instruction that uses it.
+    pub fused: bool,
 }
 
 /// What a committed program answers, also to a retry.

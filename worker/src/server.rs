@@ -232,6 +232,7 @@ impl From<Receipt> for wire::Receipt {
             shape: receipt.shape.map(Into::into),
             hit: receipt.hit,
             compute_ns: u64::try_from(receipt.compute.as_nanos()).unwrap_or(u64::MAX),
+            fused: receipt.fused,
         }
     }
 }

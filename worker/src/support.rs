@@ -13,9 +13,11 @@ mod digits;
 mod measure;
 mod plateau;
 mod series;
+mod streamed;
 mod terms;
 
 pub use measure::Step;
+pub use streamed::of_streamed;
 
 /// How many rows stand behind the weakest cell of a value.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use fondaco_proto::Shape;
 
-use crate::matrix::Matrix;
+use crate::{kernels::Lazy, matrix::Matrix, source::Streamed, sparse::Sparse};
 
 /// A value of some kind. Kernels of dense matrices know nothing of the others; what is of another kind is computed by
 /// kernels of its own, or as the dense matrix that it stands for.
@@ -10,6 +10,12 @@ use crate::matrix::Matrix;
 pub enum Value {
     /// A dense matrix.
     Dense(Matrix),
+    /// A matrix of which few cells are not 0.
+    Sparse(Sparse),
+    /// A dense matrix that is computed where it is used. No variable outlives its program with such a value.
+    Lazy(Lazy),
+    /// Rows of a dataset that are larger than the memory, and are read whenever they are needed.
+    Streamed(Streamed),
 }
 
 impl Value {
@@ -17,6 +23,18 @@ impl Value {
     pub fn shape(&self) -> Shape {
         match self {
             Self::Dense(matrix) => matrix.shape(),
+            Self::Sparse(sparse) => sparse.shape(),
+            Self::Lazy(lazy) => lazy.shape(),
+            Self::Streamed(streamed) => streamed.shape(),
+        }
+    }
+
+    /// Rows that are read whenever they are needed, if it has any.
+    pub fn streamed(&self) -> Option<&Streamed> {
+        match self {
+            Self::Dense(_) | Self::Sparse(_) => None,
+            Self::Lazy(lazy) => lazy.node().streamed(),
+            Self::Streamed(streamed) => Some(streamed),
         }
     }
 
@@ -24,6 +42,8 @@ impl Value {
     pub fn bytes(&self) -> u64 {
         match self {
             Self::Dense(matrix) => matrix.bytes(),
+            Self::Sparse(sparse) => sparse.bytes(),
+            Self::Lazy(_) | Self::Streamed(_) => 0,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! each means.
 
 mod analysis;
+mod expressions;
 mod loopback;
 mod single;
 

@@ -16,7 +16,7 @@ use prost::Message as _;
 use serde_json::{Value, json};
 use tonic::{Request, transport::Channel};
 
-use crate::{AnyError, Tenant, loopback, number, text, texts};
+use crate::{AnyError, Tenant, expressions, loopback, number, text, texts};
 
 /// What is bound between commands.
 pub struct Bench<'a> {
@@ -56,6 +56,9 @@ impl<'a> Bench<'a> {
             "lm_cg" => self.conjugate_gradient(number(command, "steps")?).await,
             "kmeans" => self.kmeans(command).await,
             "aggregates" => self.aggregates().await,
+            "fused_squares" => expressions::squares(self.x()?).await,
+            "fused_gradient" => expressions::gradient(self.x()?, self.y()?).await,
+            "xv" => expressions::scores(self.x()?, number(command, "steps")?).await,
             "put" => self.put(command).await,
             "get" => self.get().await,
             "tiny" => self.tiny(number(command, "calls")?).await,

@@ -15,7 +15,7 @@ use parquet::file::{
 };
 
 use super::{clear, lives_on, memory_returns};
-use crate::harness::{Client, Folder, Plan, Random, Site, Table, op};
+use crate::harness::{Client, Folder, Plan, Program, Random, Site, Table, op};
 
 /// A site over a file of this name that the test rewrites.
 async fn over(name: &str, bytes: &[u8]) -> (Site, Client) {
@@ -176,8 +176,12 @@ async fn files_that_declare_too_much() {
     for rows in [501, 1 << 20, 1 << 31, 1 << 40, 1 << 61, i64::MAX, -1] {
         let bytes = declaring(folder.path(), rows);
         let (site, client) = over("d.parquet", &bytes).await;
-        let read = client.bind(|p| p.apply(op::read_columns("d", &["c0", "c1", "c2", "n"]), &[])).await;
-        let refused = read.expect_err("fewer rows are there than declared");
+        // What is declared to be larger than the memory is not read before it is needed.
+        let used = |p: &mut Program| {
+            let read = p.apply(op::read_columns("d", &["c0", "c1", "c2", "n"]), &[]);
+            p.apply(op::sum(), &[read])
+        };
+        let refused = client.bind(used).await.expect_err("fewer rows are there than declared");
         clear(&format!("{rows} declared rows"), &refused, &[Data, Limit, Invalid]);
         client.describe().await.expect("describing survives");
         lives_on(&client).await;
@@ -194,7 +198,11 @@ async fn files_that_unpack_to_too_much() {
     let bytes = fs::read(folder.join("d.parquet")).unwrap();
     assert!(bytes.len() < 1 << 20, "{} bytes are no bomb", bytes.len());
     let (site, client) = over("d.parquet", &bytes).await;
-    let refused = client.bind(|p| p.read("d")).await.expect_err("the memory is smaller");
+    let all = |p: &mut Program| {
+        let read = p.read("d");
+        p.apply(op::flip(), &[read])
+    };
+    let refused = client.bind(all).await.expect_err("the memory is smaller");
     clear("a bomb", &refused, &[Limit]);
     assert!(refused.message().contains("memory_bytes_max"), "{refused:?}");
     lives_on(&client).await;

@@ -10,4 +10,5 @@ mod reuse;
 mod round_trips;
 pub mod sample;
 mod script;
+mod streaming;
 pub mod trio;

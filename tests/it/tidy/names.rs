@@ -7,7 +7,7 @@ use super::{clean, source::root};
 /// Where each family has a file or a folder, and the other modules there.
 const LAYERS: [(&str, &[&str]); 4] = [
     ("proto/src/op", &[]),
-    ("worker/src/kernels", &["blas", "materialise", "simd", "testing", "view"]),
+    ("worker/src/kernels", &["blas", "lazy", "materialise", "simd", "sparse", "stream", "testing", "view"]),
     ("coordinator-sdk/src/plan", &["align", "cov"]),
     ("tests/it/ops", &[]),
 ];

@@ -5,24 +5,36 @@ use fondaco_proto::{
     op::{AggregateFunction, AggregateOp, Axis, scaled},
 };
 
-use super::Context;
-use crate::matrix::{Builder, Matrix};
+use super::{Context, sparse, stream};
+use crate::{
+    matrix::{Builder, Matrix},
+    value::Value,
+};
 
 mod extreme;
 mod moments;
 mod product;
 mod reduction;
+mod source;
 mod total;
 
 use extreme::{Extreme, ExtremePresent, Largest, Smallest};
 use moments::{Moments, PresentMoments};
 use product::Product;
-use reduction::{Reduction, across, all, down, merge_lists};
+pub(super) use reduction::{Along, Reduction};
+use reduction::{Reducer, merge_lists};
 pub(crate) use reduction::{fold_columns, fold_rows};
+use source::Source;
 use total::{NonZero, Plain, Present, Square, Total};
 
 /// The value of the operator, whose shape is `shape`.
 pub fn run(op: &AggregateOp, inputs: &[Matrix], shape: Shape, cx: &Context<'_>) -> Result<Matrix> {
+    let inputs: Vec<Value> = inputs.iter().cloned().map(Value::Dense).collect();
+    reduce(op, &inputs, shape, cx)
+}
+
+/// The same of cells that may have to be computed, or read, first.
+pub fn reduce(op: &AggregateOp, inputs: &[Value], shape: Shape, cx: &Context<'_>) -> Result<Matrix> {
     let count = reduced_cells(op.axis, inputs) as f64;
     // As NumPy: too few degrees of freedom divide by zero.
     let freedom = (count - f64::from(op.ddof)).max(0.0);
@@ -52,9 +64,9 @@ pub fn run(op: &AggregateOp, inputs: &[Matrix], shape: Shape, cx: &Context<'_>) 
 }
 
 /// Cells that each result reduces.
-fn reduced_cells(axis: Axis, inputs: &[Matrix]) -> u64 {
-    let rows: u64 = inputs.iter().map(|input| input.rows() as u64).sum();
-    let columns = inputs[0].columns() as u64;
+fn reduced_cells(axis: Axis, inputs: &[Value]) -> u64 {
+    let rows: u64 = inputs.iter().map(|input| input.shape().rows).sum();
+    let columns = inputs[0].shape().columns;
     match axis {
         Axis::All => rows.saturating_mul(columns),
         Axis::Columns => rows,
@@ -72,17 +84,13 @@ impl Output {
     /// Reduces all inputs and writes what `finish` makes of each result: its first cell, of moments all three.
     fn of<R: Reduction>(
         &self,
-        inputs: &[Matrix],
+        inputs: &[Value],
         cx: &Context<'_>,
         finish: impl Fn(R::Partial) -> [f64; 3],
     ) -> Result<Matrix> {
         let mut merged: Vec<R::Partial> = Vec::new();
         for (i, input) in inputs.iter().enumerate() {
-            let part = match (self.axis, input.is_transposed()) {
-                (Axis::All, _) => vec![all::<R>(input, cx)?],
-                (Axis::Columns, false) | (Axis::Rows, true) => down::<R>(input, cx)?,
-                (Axis::Columns, true) | (Axis::Rows, false) => across::<R>(input, cx)?,
-            };
+            let part = self.partials::<R>(input, cx)?;
             if i == 0 {
                 merged = part;
             } else {
@@ -102,6 +110,33 @@ impl Output {
             }
         }
         Ok(builder.finish())
+    }
+
+    /// The results of one input.
+    fn partials<R: Reduction>(&self, input: &Value, cx: &Context<'_>) -> Result<Vec<R::Partial>> {
+        let along = |transposed: bool| match (self.axis, transposed) {
+            (Axis::All, _) => Along::All,
+            (Axis::Columns, false) | (Axis::Rows, true) => Along::Down,
+            (Axis::Columns, true) | (Axis::Rows, false) => Along::Across,
+        };
+        let at_once = |x: Source<'_>| {
+            let mut reducer = Reducer::<R>::new(x.stored_shape(), along(x.is_transposed()), cx)?;
+            reducer.add(x, 0, cx)?;
+            Ok(reducer.finish())
+        };
+        match input {
+            Value::Dense(matrix) => at_once(matrix.into()),
+            Value::Sparse(matrix) => sparse::partials::<R>(matrix, along(matrix.is_transposed()), cx),
+            Value::Lazy(lazy) if lazy.node().streamed().is_none() => at_once(lazy.into()),
+            Value::Lazy(_) | Value::Streamed(_) => {
+                let mut reducer = Reducer::<R>::new(input.shape(), along(false), cx)?;
+                stream::each(input, cx, |part| match &part.value {
+                    stream::Rows::Here(rows) => reducer.add(Source::Stored(rows), part.first_tile, cx),
+                    stream::Rows::Lazy(lazy) => reducer.add(lazy.into(), part.first_tile, cx),
+                })?;
+                Ok(reducer.finish())
+            }
+        }
     }
 }
 

@@ -3,21 +3,21 @@
 
 use fondaco_proto::{Error, Result, Shape, op::MatmulOp};
 
-use self::general::{cross, product};
+use self::general::product;
 use super::{Context, elementwise};
-use crate::matrix::Matrix;
+use crate::{matrix::Matrix, value::Value};
 
 pub(crate) mod accumulate;
 pub(crate) mod chain;
-mod general;
-mod gram;
+pub(crate) mod general;
+pub(crate) mod gram;
 
 /// The value of the operator; see the vocabulary for the order of its inputs.
 pub fn run(op: MatmulOp, inputs: &[Matrix], cx: &Context<'_>) -> Result<Matrix> {
     let pairs = || inputs.chunks_exact(2);
     let parts: Result<Vec<Matrix>> = match op {
         MatmulOp::Product => pairs().map(|pair| product(&pair[0], &pair[1], cx)).collect(),
-        MatmulOp::Cross => pairs().map(|pair| cross(&pair[0], &pair[1], cx)).collect(),
+        MatmulOp::Cross => pairs().map(|pair| general::cross(&pair[0], &pair[1], cx)).collect(),
         MatmulOp::Gram => inputs.iter().map(|x| gram::gram(x, cx)).collect(),
         MatmulOp::Mmchain => {
             inputs[1..].iter().map(|x| chain::mmchain(x, &inputs[0], chain::Middle::Plain, cx)).collect()
@@ -26,6 +26,21 @@ pub fn run(op: MatmulOp, inputs: &[Matrix], cx: &Context<'_>) -> Result<Matrix> 
         MatmulOp::MmchainMinus => chained(inputs, chain::Middle::Minus, cx),
     };
     elementwise::sum(parts?, cx)?.ok_or_else(|| Error::internal("a product without parts"))
+}
+
+/// `X.T @ u` of vectors that may not be there yet, summed over all parts; `None` where they have to be first.
+pub fn cross(inputs: &[Value], cx: &Context<'_>) -> Result<Option<Matrix>> {
+    let mut parts = Vec::new();
+    for pair in inputs.chunks_exact(2) {
+        parts.push(match pair {
+            [Value::Dense(x), Value::Lazy(u)] if !x.is_transposed() && u.shape().columns == 1 && !u.is_transposed() => {
+                chain::cross_lazy(x, u, cx)?
+            }
+            [Value::Dense(x), Value::Dense(y)] => general::cross(x, y, cx)?,
+            _other => return Ok(None),
+        });
+    }
+    elementwise::sum(parts, cx)
 }
 
 /// The parts of a chain with a third operand each.

@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use fondaco_proto::{Error, Op, Result, Shape, op::CreateOp};
+use fondaco_proto::{
+    Error, Op, Result, Shape,
+    op::{CreateOp, MatmulOp},
+};
 use rayon::prelude::*;
 
 use crate::{cancel::Cancel, matrix::Matrix, memory::Memory, value::Value};
@@ -14,17 +17,22 @@ pub(crate) mod aggregate;
 pub(crate) mod blas;
 mod create;
 mod elementwise;
+mod lazy;
 mod materialise;
 pub(crate) mod matmul;
 mod reorg;
 pub(crate) mod simd;
 pub(crate) mod slice;
+mod sparse;
+mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod view;
 
 pub use blas::{core_name as blas_core_name, single_threaded as single_threaded_blas};
+pub use lazy::Lazy;
 pub use materialise::untransposed;
+pub use sparse::settled;
 
 /// What a kernel runs with.
 #[derive(Clone, Copy)]
@@ -66,7 +74,57 @@ impl Context<'_> {
 /// # Errors
 /// As [`run`].
 pub fn evaluate(op: &Op, inputs: &[Value], cx: &Context<'_>) -> Result<Value> {
-    run(op, &dense(inputs, cx)?, cx).map(Value::Dense)
+    cx.cancel.check()?;
+    let piecewise = inputs.iter().any(|input| !matches!(input, Value::Dense(_)));
+    let value = if piecewise { piece_by_piece(op, inputs, cx)? } else { None };
+    match value {
+        Some(value) => Ok(value),
+        None => {
+            let matrix = run(op, &dense(inputs, cx)?, cx)?;
+            // Other operators give what is as full as what they are given.
+            if matches!(op, Op::Create(_)) { sparse::settled(matrix, cx) } else { Ok(matrix.into()) }
+        }
+    }
+}
+
+/// The value of an operator that takes inputs piece by piece; `None` if they have to be there first.
+fn piece_by_piece(op: &Op, inputs: &[Value], cx: &Context<'_>) -> Result<Option<Value>> {
+    let shapes: Vec<Shape> = inputs.iter().map(Value::shape).collect();
+    let shape = op.shape(&shapes)?;
+    let streamed = inputs.iter().any(|input| input.streamed().is_some());
+    if inputs.iter().any(|input| matches!(input, Value::Sparse(_)))
+        && let Some(value) = sparse::run(op, inputs, shape, cx)?
+    {
+        return Ok(Some(value));
+    }
+    let matrix = match op {
+        Op::Elementwise(_) if streamed => None,
+        Op::Elementwise(_) => Lazy::of(op, inputs, shape, cx)?.map(|lazy| lazy.to_matrix(cx)).transpose()?,
+        Op::Aggregate(op) => Some(aggregate::reduce(op, inputs, shape, cx)?),
+        Op::Matmul(op) if streamed => stream::matmul(*op, inputs, cx)?,
+        Op::Matmul(MatmulOp::Cross) => matmul::cross(inputs, cx)?,
+        Op::Create(_) | Op::Matmul(_) | Op::Reorg(_) | Op::Slice(_) => None,
+    };
+    Ok(matrix.map(Value::Dense))
+}
+
+/// The value of an operator as one that is computed where it is used; `None` where it is better computed at once.
+///
+/// # Errors
+/// `Limit` if the memory does not suffice.
+pub fn defer(op: &Op, inputs: &[Value], shape: Shape, cx: &Context<'_>) -> Result<Option<Value>> {
+    Ok(Lazy::of(op, inputs, shape, cx)?.map(Value::Lazy))
+}
+
+/// Fewer rows or columns of what is read when it is needed: nothing is read for that, and nothing computed.
+pub fn narrowed(op: &Op, inputs: &[Value]) -> Option<Value> {
+    match (op, inputs) {
+        (Op::Slice(op), [Value::Streamed(x)]) => stream::slice(op, x).map(Value::Streamed),
+        (
+            Op::Create(_) | Op::Elementwise(_) | Op::Aggregate(_) | Op::Matmul(_) | Op::Reorg(_) | Op::Slice(_),
+            _inputs,
+        ) => None,
+    }
 }
 
 /// The matrices that these values are, or stand for.
@@ -81,9 +139,13 @@ pub fn dense(values: &[Value], cx: &Context<'_>) -> Result<Vec<Matrix>> {
 ///
 /// # Errors
 /// As [`dense`].
-pub fn dense_one(value: &Value, _cx: &Context<'_>) -> Result<Matrix> {
+pub fn dense_one(value: &Value, cx: &Context<'_>) -> Result<Matrix> {
     match value {
         Value::Dense(matrix) => Ok(matrix.clone()),
+        Value::Sparse(sparse) => sparse.to_matrix(cx.memory),
+        Value::Lazy(lazy) if lazy.node().streamed().is_none() => lazy.to_matrix(cx),
+        Value::Lazy(_) => stream::gathered(value, cx),
+        Value::Streamed(streamed) => streamed.to_matrix(cx.memory, cx.cancel, cx.parallel),
     }
 }
 
@@ -91,8 +153,11 @@ pub fn dense_one(value: &Value, _cx: &Context<'_>) -> Result<Matrix> {
 ///
 /// # Errors
 /// `Invalid` if they do not fit 64 bits.
-pub fn bytes_max(_op: &Op, _inputs: &[Value], shape: Shape) -> Result<u64> {
-    shape.footprint_bytes()
+pub fn bytes_max(op: &Op, inputs: &[Value], shape: Shape) -> Result<u64> {
+    match sparse::bytes_max(op, inputs, shape) {
+        Some(bytes) => Ok(bytes.min(shape.footprint_bytes()?)),
+        None => shape.footprint_bytes(),
+    }
 }
 
 /// The value of an operator; the shapes of its inputs must fit. `Read` is not computed but read, elsewhere.

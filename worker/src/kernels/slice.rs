@@ -37,7 +37,7 @@ pub fn run(op: &SliceOp, x: &Matrix, cx: &Context<'_>) -> Result<Matrix> {
 }
 
 /// Copies stored rows from `first_row` on of a stored column.
-pub(super) fn copy_column(x: &Matrix, column: usize, first_row: usize, out: &mut [f64]) {
+pub(crate) fn copy_column(x: &Matrix, column: usize, first_row: usize, out: &mut [f64]) {
     for range in segments(first_row..first_row + out.len(), x.tile_rows()) {
         let tile = &x.tiles()[range.start / x.tile_rows()];
         let cells = &tile.column(column)[range.start - tile.first_row()..range.end - tile.first_row()];
@@ -63,6 +63,14 @@ pub(crate) fn copy_block(x: &Matrix, rows: Range<usize>, columns: Range<usize>, 
             }
         }
     }
+}
+
+/// `X[rows, :]`.
+pub(crate) fn rows_of(x: &Matrix, rows: Range<usize>, cx: &Context<'_>) -> Result<Matrix> {
+    if x.is_transposed() {
+        return Ok(stored_range(x, 0..x.stored_rows(), rows, cx)?.transpose());
+    }
+    stored_range(x, rows, 0..x.stored_columns(), cx)
 }
 
 /// These stored rows and columns.

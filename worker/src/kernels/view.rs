@@ -136,6 +136,12 @@ pub fn segments(range: Range<usize>, step: usize) -> impl Iterator<Item = Range<
     })
 }
 
+/// Which of `count` tiles, the first of which is the `first`, are of this group; by their places among the `count`.
+pub fn overlap(group: &Range<usize>, first: usize, count: usize) -> Option<Range<usize>> {
+    let here = group.start.max(first)..group.end.min(first + count);
+    (!here.is_empty()).then(|| here.start - first..here.end - first)
+}
+
 /// `count` things in at most `groups` groups of consecutive ones, of nearly the same size.
 pub fn grouped(count: usize, groups: usize) -> Vec<Range<usize>> {
     let groups = groups.clamp(1, count.max(1));

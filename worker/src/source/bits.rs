@@ -64,6 +64,23 @@ impl Bits {
         self.iter(range).next().is_none()
     }
 
+    /// Of the set bits, those whose number among them, from 0, is in `ranks`.
+    pub(super) fn among(mut self, ranks: Range<usize>) -> Self {
+        let mut rank = 0;
+        for word in &mut self.words {
+            let count = word.count_ones() as usize;
+            if rank < ranks.start || rank + count > ranks.end {
+                let mut kept = 0;
+                for (i, bit) in (0..WORD).filter(|bit| *word >> bit & 1 == 1).enumerate() {
+                    kept |= u64::from(ranks.contains(&(rank + i))) << bit;
+                }
+                *word = kept;
+            }
+            rank += count;
+        }
+        self
+    }
+
     pub(super) fn and(mut self, other: &Self) -> Self {
         self.words.iter_mut().zip(&other.words).for_each(|(a, b)| *a &= b);
         self

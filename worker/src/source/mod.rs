@@ -28,6 +28,7 @@ mod schema;
 mod scratch;
 mod sink;
 mod snapshot;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -45,7 +46,12 @@ use self::{
     part::Part,
     snapshot::told,
 };
-pub use self::{plan::ReadPlan, schema::Column, snapshot::Snapshot};
+pub use self::{
+    plan::ReadPlan,
+    schema::Column,
+    snapshot::Snapshot,
+    stream::{Slab, Streamed},
+};
 
 /// How many parts a dataset may have: each keeps a descriptor open.
 const PARTS_MAX: usize = 512;

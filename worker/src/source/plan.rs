@@ -67,6 +67,17 @@ impl ReadPlan {
         Ok(plan)
     }
 
+    /// The same rows, and of the columns these.
+    pub(super) fn with_columns(&self, columns: &[usize]) -> Self {
+        Self {
+            schema: Arc::clone(&self.schema),
+            columns: columns.iter().map(|&column| self.columns[column]).collect(),
+            filter: self.filter.clone(),
+            groups: self.groups.clone(),
+            groups_pruned: self.groups_pruned,
+        }
+    }
+
     /// Columns of the matrix.
     pub fn columns(&self) -> usize {
         self.columns.len()

@@ -16,10 +16,12 @@ use super::{
     predicate::{Leaf, Predicate, Truth},
     scratch::Shelf,
     sink::{Cells, Sink, Tests},
+    stream::{Piece, Slab},
 };
 use crate::{
     cancel::Cancel,
-    matrix::{Builder, Matrix},
+    kernels::slice::copy_column,
+    matrix::{Builder, Matrix, TileMut},
     memory::Memory,
 };
 
@@ -47,7 +49,7 @@ impl Reading<'_> {
         let mut builder = Builder::new(self.memory, rows.iter().sum(), columns.len())?;
         let pieces_max = (builder.tiles_mut().len() as u64 + groups.len() as u64) * columns.len() as u64;
         let _pieces = self.memory.ticket(pieces_max * size_of::<&mut [f64]>() as u64)?;
-        let pieces = pieces(&mut builder, &rows, columns.len());
+        let pieces = pieces(builder.tiles_mut().collect(), &rows, columns.len());
         let tasks: Vec<_> = pieces.into_iter().enumerate().filter(|(_, cells)| !cells.is_empty()).collect();
         self.each(tasks, |shelf, (i, cells)| {
             let (group, column) = (i / columns.len(), columns[i % columns.len()]);
@@ -55,6 +57,60 @@ impl Reading<'_> {
             self.decode(&groups[group], column, shelf, &mut sink)
         })?;
         Ok(builder.finish())
+    }
+
+    /// How many rows of each group match.
+    pub(super) fn matching_rows(&self) -> Result<Vec<usize>, Fault> {
+        let groups = &self.plan.groups;
+        let Some(filter) = &self.plan.filter else { return Ok(groups.iter().map(|group| group.rows).collect()) };
+        self.map(groups.iter().collect(), |shelf, group| {
+            if group.is_filtered { Ok(self.mask(filter, group, shelf)?.count()) } else { Ok(group.rows) }
+        })
+    }
+
+    /// Some of the matching rows, after some that were read before.
+    pub(super) fn slab(&self, slab: &Slab, before: Option<&Matrix>) -> Result<[Matrix; 2], Fault> {
+        let columns = &self.plan.columns;
+        let group = |piece: &Piece| &self.plan.groups[piece.group];
+        let _masks = self.memory.ticket(slab.pieces.iter().map(|piece| Bits::bytes(group(piece).rows)).sum())?;
+        let masks = self.map(slab.pieces.iter().collect(), |shelf, piece| self.piece_mask(piece, shelf))?;
+        let mut full = Builder::new(self.memory, slab.rows - slab.rest, columns.len())?;
+        let mut rest = Builder::new(self.memory, slab.rest, columns.len())?;
+        let tiles: Vec<TileMut<'_>> = full.tiles_mut().chain(rest.tiles_mut()).collect();
+        let rows: Vec<usize> =
+            std::iter::once(slab.carried).chain(slab.pieces.iter().map(|piece| piece.rows.len())).collect();
+        let pieces_max = (tiles.len() as u64 + rows.len() as u64) * columns.len() as u64;
+        let _pieces = self.memory.ticket(pieces_max * size_of::<&mut [f64]>() as u64)?;
+        let mut pieces = pieces(tiles, &rows, columns.len());
+        let read = pieces.split_off(columns.len());
+        if let Some(before) = before {
+            for (column, cells) in pieces.into_iter().enumerate() {
+                let mut row = 0;
+                for cells in cells {
+                    copy_column(before, column, row, cells);
+                    row += cells.len();
+                }
+            }
+        }
+        let tasks: Vec<_> = read.into_iter().enumerate().filter(|(_, cells)| !cells.is_empty()).collect();
+        self.each(tasks, |shelf, (i, cells)| {
+            let (piece, column) = (i / columns.len(), columns[i % columns.len()]);
+            let mut sink = Cells::new(cells, masks[piece].as_ref());
+            self.decode(group(&slab.pieces[piece]), column, shelf, &mut sink)
+        })?;
+        Ok([full.finish(), rest.finish()])
+    }
+
+    /// The rows of a piece among those of its group; `None` if it is all of them.
+    fn piece_mask(&self, piece: &Piece, shelf: &Shelf) -> Result<Option<Bits>, Fault> {
+        let group = &self.plan.groups[piece.group];
+        let matching = match &self.plan.filter {
+            Some(filter) if group.is_filtered => self.mask(filter, group, shelf)?,
+            Some(_) | None if piece.rows == (0..group.rows) => return Ok(None),
+            Some(_) | None => Bits::ones(group.rows),
+        };
+        // The file is as it was when its matching rows were counted; if it is not, the reading fails.
+        Ok(Some(matching.among(piece.rows.clone())))
     }
 
     /// The matching rows of each group; `None` where all match.
@@ -117,13 +173,13 @@ impl Reading<'_> {
     }
 }
 
-/// Cuts a matrix into the cells of each group and column: `groups[g]` rows of column `c` are at
+/// Cuts tiles into the cells of each group and column: `groups[g]` rows of column `c` are at
 /// `g * columns + c`, in pieces of consecutive rows.
-fn pieces<'a>(builder: &'a mut Builder, groups: &[usize], columns: usize) -> Vec<Vec<&'a mut [f64]>> {
+fn pieces<'a>(tiles: Vec<TileMut<'a>>, groups: &[usize], columns: usize) -> Vec<Vec<&'a mut [f64]>> {
     let mut pieces: Vec<Vec<&mut [f64]>> = Vec::new();
     pieces.resize_with(groups.len() * columns, Vec::new);
     let (mut group, mut left) = (0, groups.first().copied().unwrap_or(0));
-    for tile in builder.tiles_mut() {
+    for tile in tiles {
         // How many of this tile's rows go to which groups.
         let mut shares = Vec::new();
         let mut rows = tile.rows;

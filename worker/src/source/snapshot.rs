@@ -18,6 +18,7 @@ use super::{
     plan::ReadPlan,
     reading::Reading,
     schema::{Column, Type},
+    stream::Slab,
 };
 use crate::{cancel::Cancel, matrix::Matrix, memory::Memory};
 
@@ -105,12 +106,51 @@ impl Snapshot {
     /// # Errors
     /// `Limit` if it does not fit the memory, `Cancelled`, `Data` if the files changed or cannot be read.
     pub fn read(&self, plan: &ReadPlan, memory: &Arc<Memory>, cancel: &Cancel, parallel: bool) -> Result<Matrix> {
+        self.reading(plan, (memory, cancel, parallel), |reading| reading.matrix())
+    }
+
+    /// How many rows of each of the plan's row groups match.
+    ///
+    /// # Errors
+    /// As [`Snapshot::read`].
+    pub(super) fn matching_rows(
+        &self,
+        plan: &ReadPlan,
+        memory: &Arc<Memory>,
+        cancel: &Cancel,
+        parallel: bool,
+    ) -> Result<Vec<usize>> {
+        self.reading(plan, (memory, cancel, parallel), |reading| reading.matching_rows())
+    }
+
+    /// Some of the rows that [`Snapshot::read`] reads: those that fill tiles, and the rest. They may begin with `before`.
+    ///
+    /// # Errors
+    /// As [`Snapshot::read`].
+    pub(super) fn read_slab(
+        &self,
+        plan: &ReadPlan,
+        slab: &Slab,
+        before: Option<&Matrix>,
+        memory: &Arc<Memory>,
+        cancel: &Cancel,
+        parallel: bool,
+    ) -> Result<[Matrix; 2]> {
+        self.reading(plan, (memory, cancel, parallel), |reading| reading.slab(slab, before))
+    }
+
+    fn reading<T>(
+        &self,
+        plan: &ReadPlan,
+        (memory, cancel, parallel): (&Arc<Memory>, &Cancel, bool),
+        read: impl FnOnce(&Reading<'_>) -> Result<T, Fault>,
+    ) -> Result<T> {
         if !Arc::ptr_eq(&plan.schema, &self.schema) {
             return Err(Error::internal("a plan for another snapshot"));
         }
         self.check_unchanged(plan)?;
         let (dataset, parts, chunks_read) = (&self.dataset, &self.parts, &self.chunks_read);
-        let outcome = Reading { dataset, parts, chunks_read, plan, memory, cancel, parallel }.matrix();
+        let outcome = read(&Reading { dataset, parts, chunks_read, plan, memory, cancel, parallel });
         #[cfg(test)]
         if let Some(hook) = self.before_last_check.lock().unwrap().take() {
             hook();

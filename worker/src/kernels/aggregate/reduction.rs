@@ -2,13 +2,17 @@
 
 use std::ops::Range;
 
-use fondaco_proto::Result;
+use fondaco_proto::{Result, Shape, tile_rows};
 
 use super::super::{
     Context,
-    view::{UNIT_CELLS, grouped, segments, unit_columns},
+    view::{UNIT_CELLS, grouped, overlap, segments, unit_columns},
 };
-use crate::matrix::{Matrix, Tile};
+use super::source::{Desk, Source, Strip};
+use crate::{
+    matrix::{Matrix, Tile},
+    memory::Ticket,
+};
 
 /// Rows that are reduced together when a reduction goes along rows.
 pub const BLOCK_ROWS: usize = 256;
@@ -43,25 +47,28 @@ pub trait Reduction {
 
 /// At most `BLOCK_ROWS` consecutive rows of a tile.
 pub struct Block<'a> {
-    tile: &'a Tile,
-    rows: Range<usize>,
+    /// Cells from the first on, column after column; each column is this far from the next.
+    cells: &'a [f64],
+    stride: usize,
+    rows: usize,
+    columns: usize,
 }
 
 impl<'a> Block<'a> {
     /// The cells of each column.
     pub fn columns(&self) -> impl ExactSizeIterator<Item = &'a [f64]> {
-        let rows = self.rows.clone();
-        self.tile.data().chunks_exact(self.tile.rows()).map(move |column| &column[rows.clone()])
+        let (cells, stride, rows) = (self.cells, self.stride, self.rows);
+        (0..self.columns).map(move |column| &cells[column * stride..][..rows])
     }
 
     /// Columns.
     pub fn width(&self) -> usize {
-        self.tile.data().len() / self.tile.rows()
+        self.columns
     }
 
     /// Rows.
     pub fn height(&self) -> usize {
-        self.rows.len()
+        self.rows
     }
 }
 
@@ -72,17 +79,72 @@ pub fn merge_lists<R: Reduction>(merged: &mut [R::Partial], part: &[R::Partial])
     }
 }
 
-/// One result of all cells.
-pub fn all<R: Reduction>(x: &Matrix, cx: &Context<'_>) -> Result<R::Partial> {
-    let chunks: Vec<&[f64]> = x.tiles().iter().flat_map(|tile| tile.data().chunks(UNIT_CELLS)).collect();
-    let reduce = |cells: &[f64]| cells.chunks(LANE_CELLS).map(R::lane).reduce(R::merge).unwrap_or(R::EMPTY);
-    let partials = cx.map(chunks, |cells| Ok(reduce(cells)))?;
-    Ok(partials.into_iter().reduce(R::merge).unwrap_or(R::EMPTY))
+/// A reduction of one input in the making: of cells that come a few tiles at a time, in their order.
+pub struct Reducer<R: Reduction> {
+    kind: Kind<R::Partial>,
 }
 
-/// A result for each stored column.
-pub fn down<R: Reduction>(x: &Matrix, cx: &Context<'_>) -> Result<Vec<R::Partial>> {
-    fold_columns(x, cx, R::EMPTY, |_, cells| R::lane(cells), R::merge)
+enum Kind<P> {
+    /// One result: a partial one for each unit of cells so far.
+    All(Vec<P>),
+    /// One for each stored column.
+    Down(Folded<P>),
+    /// One for each stored row so far.
+    Across(Vec<P>),
+}
+
+impl<R: Reduction> Reducer<R> {
+    /// Of an input of this stored shape: over all cells, or down its stored columns or across its stored rows.
+    pub fn new(stored: Shape, along: Along, cx: &Context<'_>) -> Result<Self> {
+        let kind = match along {
+            Along::All => Kind::All(Vec::new()),
+            Along::Across if stored.rows == 1 => Kind::All(Vec::new()),
+            Along::Across => Kind::Across(Vec::new()),
+            Along::Down => Kind::Down(Folded::new(stored, R::EMPTY, cx)?),
+        };
+        Ok(Self { kind })
+    }
+
+    /// Takes the next tiles; `first_tile` is the number of the first.
+    pub fn add(&mut self, x: Source<'_>, first_tile: usize, cx: &Context<'_>) -> Result<()> {
+        match &mut self.kind {
+            Kind::All(units) => units.extend(all::<R>(x, cx)?),
+            Kind::Down(folded) => folded.add(x, first_tile, cx, &|_, cells: &[f64]| R::lane(cells), &R::merge)?,
+            Kind::Across(rows) => rows.extend(across::<R>(x, cx)?),
+        }
+        Ok(())
+    }
+
+    /// The results.
+    pub fn finish(self) -> Vec<R::Partial> {
+        match self.kind {
+            Kind::All(units) => vec![units.into_iter().reduce(R::merge).unwrap_or(R::EMPTY)],
+            Kind::Down(folded) => folded.finish(R::EMPTY, R::merge),
+            Kind::Across(rows) => rows,
+        }
+    }
+}
+
+/// Along what a reduction goes, as the cells are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Along {
+    /// Over all cells.
+    All,
+    /// Down the columns.
+    Down,
+    /// Across the rows.
+    Across,
+}
+
+/// A partial result for each unit of cells.
+fn all<R: Reduction>(x: Source<'_>, cx: &Context<'_>) -> Result<Vec<R::Partial>> {
+    let columns = x.stored_columns();
+    let split = |tile: Strip| segments(0..tile.rows * columns, UNIT_CELLS).map(move |cells| (tile, cells));
+    let reduce = |cells: &[f64]| cells.chunks(LANE_CELLS).map(R::lane).reduce(R::merge).unwrap_or(R::EMPTY);
+    cx.map(x.tiles().into_iter().flat_map(split).collect(), |(tile, cells): (Strip, Range<usize>)| {
+        let _desk = cx.memory.ticket(x.desk_bytes(cells.len()))?;
+        Ok(reduce(x.cells(tile, cells, &mut Desk::default())))
+    })
 }
 
 /// Merges, for each stored column, what `lane` makes of its index and its cells of each tile.
@@ -93,31 +155,71 @@ pub fn fold_columns<P: Copy + Send + Sync>(
     lane: impl Fn(usize, &[f64]) -> P + Send + Sync,
     merge: impl Fn(P, P) -> P + Send + Sync,
 ) -> Result<Vec<P>> {
-    let columns = x.stored_columns();
-    let width = unit_columns(x.tile_rows().min(x.stored_rows()));
-    let blocks: Vec<Range<usize>> = segments(0..columns, width).collect();
-    let groups = grouped(x.tiles().len(), TASKS.div_ceil(blocks.len().max(1)));
-    let _accumulators = cx.memory.ticket(((groups.len() + 1) * columns * size_of::<P>()) as u64)?;
-    let tasks = groups.iter().flat_map(|group| blocks.iter().map(move |block| (group, block))).collect();
-    let partials = cx.map(tasks, |(group, block): (&Range<usize>, &Range<usize>)| {
-        let mut partials = vec![empty; block.len()];
-        for tile in &x.tiles()[group.clone()] {
-            cx.cancel.check()?;
-            for (partial, column) in partials.iter_mut().zip(block.clone()) {
-                *partial = merge(*partial, lane(column, tile.column(column)));
-            }
-        }
-        Ok(partials)
-    })?;
-    let mut results = vec![empty; columns];
-    for group in partials.chunks(blocks.len().max(1)) {
-        for (block, part) in blocks.iter().zip(group) {
-            for (result, part) in results[block.clone()].iter_mut().zip(part) {
-                *result = merge(*result, *part);
-            }
-        }
+    let mut folded = Folded::new(Source::from(x).stored_shape(), empty, cx)?;
+    folded.add(x.into(), 0, cx, &lane, &merge)?;
+    Ok(folded.finish(empty, merge))
+}
+
+/// Partial results for each stored column, in groups of consecutive tiles.
+struct Folded<P> {
+    groups: Vec<Range<usize>>,
+    blocks: Vec<Range<usize>>,
+    /// For each group, those of each block of columns.
+    partials: Vec<Vec<P>>,
+    columns: usize,
+    _bytes: Ticket,
+}
+
+impl<P: Copy + Send + Sync> Folded<P> {
+    fn new(stored: Shape, empty: P, cx: &Context<'_>) -> Result<Self> {
+        let (rows, columns) = (stored.rows as usize, stored.columns as usize);
+        let height = tile_rows(stored.columns) as usize;
+        let blocks: Vec<Range<usize>> = segments(0..columns, unit_columns(height.min(rows))).collect();
+        let groups = grouped(rows.div_ceil(height), TASKS.div_ceil(blocks.len().max(1)));
+        let bytes = cx.memory.ticket(((groups.len() + 1) * columns * size_of::<P>()) as u64)?;
+        let of_group = || blocks.iter().map(|block| vec![empty; block.len()]);
+        let partials = groups.iter().flat_map(|_| of_group()).collect();
+        Ok(Self { groups, blocks, partials, columns, _bytes: bytes })
     }
-    Ok(results)
+
+    fn add(
+        &mut self,
+        x: Source<'_>,
+        first_tile: usize,
+        cx: &Context<'_>,
+        lane: &(impl Fn(usize, &[f64]) -> P + Send + Sync),
+        merge: &(impl Fn(P, P) -> P + Send + Sync),
+    ) -> Result<()> {
+        let tiles = x.tiles();
+        let tasks = self.groups.iter().flat_map(|group| self.blocks.iter().map(move |block| (group, block)));
+        let tasks = tasks.zip(&mut self.partials).filter_map(|((group, block), partials)| {
+            let here = overlap(group, first_tile, tiles.len())?;
+            Some((here, block, partials))
+        });
+        cx.each(tasks.collect(), |(here, block, partials): (Range<usize>, &Range<usize>, &mut Vec<P>)| {
+            let _desk = cx.memory.ticket(x.desk_bytes(x.tile_rows()))?;
+            let mut desk = Desk::default();
+            for tile in &tiles[here] {
+                cx.cancel.check()?;
+                for (partial, column) in partials.iter_mut().zip(block.clone()) {
+                    *partial = merge(*partial, lane(column, x.column(*tile, column, &mut desk)));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn finish(self, empty: P, merge: impl Fn(P, P) -> P) -> Vec<P> {
+        let mut results = vec![empty; self.columns];
+        for group in self.partials.chunks(self.blocks.len().max(1)) {
+            for (block, part) in self.blocks.iter().zip(group) {
+                for (result, part) in results[block.clone()].iter_mut().zip(part) {
+                    *result = merge(*result, *part);
+                }
+            }
+        }
+        results
+    }
 }
 
 /// Merges, for each stored row, what `lane` makes of its index and some of its cells after another.
@@ -152,16 +254,18 @@ pub fn fold_rows<P: Copy + Send + Sync>(
 }
 
 /// A result for each stored row.
-pub fn across<R: Reduction>(x: &Matrix, cx: &Context<'_>) -> Result<Vec<R::Partial>> {
-    if x.stored_rows() == 1 {
-        return Ok(vec![all::<R>(x, cx)?]);
-    }
+fn across<R: Reduction>(x: Source<'_>, cx: &Context<'_>) -> Result<Vec<R::Partial>> {
+    let columns = x.stored_columns();
     let bytes = (2 * x.stored_rows() * size_of::<R::Partial>()) as u64;
     let _accumulators = cx.memory.ticket(bytes)?;
-    let split = |tile| segments(0..Tile::rows(tile), BLOCK_ROWS).map(move |rows| Block { tile, rows });
-    let partials = cx.map(x.tiles().iter().flat_map(split).collect(), |block| {
-        let mut partials = vec![R::EMPTY; block.height()];
-        R::across(&block, &mut partials);
+    let split = |tile: Strip| segments(0..tile.rows, BLOCK_ROWS).map(move |rows| (tile, rows));
+    let partials = cx.map(x.tiles().into_iter().flat_map(split).collect(), |(tile, rows): (Strip, Range<usize>)| {
+        let _desk = cx.memory.ticket(x.desk_bytes(rows.len() * columns))?;
+        let mut desk = Desk::default();
+        let mut partials = vec![R::EMPTY; rows.len()];
+        let height = rows.len();
+        let (cells, stride) = x.strip(tile, rows, &mut desk);
+        R::across(&Block { cells, stride, rows: height, columns }, &mut partials);
         Ok(partials)
     })?;
     Ok(partials.concat())

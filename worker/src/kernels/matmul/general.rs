@@ -10,7 +10,7 @@ use super::{
         blas::{self, Into},
         view::{Panel, PanelMut, Unit, grouped, segments, units_of},
     },
-    accumulate,
+    accumulate, chain,
 };
 use crate::{
     matrix::{Builder, Matrix},
@@ -28,6 +28,9 @@ const UNITS: usize = 64;
 
 /// `X.T @ Y`.
 pub fn cross(x: &Matrix, y: &Matrix, cx: &Context<'_>) -> Result<Matrix> {
+    if y.columns() == 1 && !x.is_transposed() {
+        return chain::cross_vector(x, y, cx);
+    }
     product(&x.transpose(), y, cx)
 }
 

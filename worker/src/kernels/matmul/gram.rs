@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use fondaco_proto::Result;
+use fondaco_proto::{Result, Shape, tile_rows};
 
 use super::{
     super::{
         Context,
         blas::{self, Into},
         simd::{self, Line},
-        view::{Panel, PanelMut, grouped, segments, units},
+        view::{Panel, PanelMut, grouped, overlap, segments, units},
     },
     accumulate, general,
 };
@@ -34,30 +34,68 @@ pub fn gram(x: &Matrix, cx: &Context<'_>) -> Result<Matrix> {
         let whole = general::cross(x, x, cx)?;
         return symmetric(d, |row, column| whole.get(row, column), cx);
     }
-    let panels: Vec<Range<usize>> = segments(0..d, PANEL).collect();
-    let groups = grouped(x.tiles().len(), accumulate::groups(d * d));
-    let tasks = panels.iter().flat_map(|panel| groups.iter().map(move |group| (panel, group))).collect();
-    let accumulators = cx.map(tasks, |(panel, group): (&Range<usize>, &Range<usize>)| -> Result<Buffer> {
-        let mut out = cx.memory.zeros(panel.end * panel.len())?;
-        let lines = if d <= OWN_COLUMNS_MAX { d * BLOCK_LINES } else { 0 };
-        let _scratch = cx.memory.ticket((lines * size_of::<Line>()) as u64)?;
-        let mut scratch = vec![Line::ZERO; lines];
-        for tile in group.clone() {
-            cx.cancel.check()?;
-            add_tile(x, tile, panel, &mut out, &mut scratch)?;
+    let mut gram = Gram::new(x.shape(), cx)?;
+    gram.add(x, 0, cx)?;
+    gram.finish(cx)
+}
+
+/// `X.T @ X` in the making, of an X that comes a few tiles at a time.
+pub struct Gram {
+    d: usize,
+    panels: Vec<Range<usize>>,
+    groups: Vec<Range<usize>>,
+    /// For each panel, one for each group of tiles.
+    accumulators: Vec<Buffer>,
+}
+
+impl Gram {
+    /// Of an X of this shape.
+    pub fn new(shape: Shape, cx: &Context<'_>) -> Result<Self> {
+        let (n, d) = (shape.rows as usize, shape.columns as usize);
+        let panels: Vec<Range<usize>> = segments(0..d, PANEL).collect();
+        let groups = grouped(n.div_ceil(tile_rows(shape.columns) as usize), accumulate::groups(d * d));
+        let mut accumulators = Vec::with_capacity(panels.len() * groups.len());
+        for panel in &panels {
+            for _group in &groups {
+                accumulators.push(cx.memory.zeros(panel.end * panel.len())?);
+            }
         }
-        Ok(out)
-    })?;
-    let mut accumulators = accumulators.into_iter();
-    let mut totals = Vec::with_capacity(panels.len());
-    for _panel in &panels {
-        totals.extend(accumulate::merge(accumulators.by_ref().take(groups.len()).collect(), cx)?);
+        Ok(Self { d, panels, groups, accumulators })
     }
-    let cell = |row: usize, column: usize| {
-        let panel = &panels[column / PANEL];
-        totals[column / PANEL][(column - panel.start) * panel.end + row]
-    };
-    symmetric(d, cell, cx)
+
+    /// Takes the next tiles; `first_tile` is the number of the first.
+    pub fn add(&mut self, x: &Matrix, first_tile: usize, cx: &Context<'_>) -> Result<()> {
+        let d = self.d;
+        let tasks = self.panels.iter().flat_map(|panel| self.groups.iter().map(move |group| (panel, group)));
+        let tasks = tasks.zip(&mut self.accumulators).filter_map(|((panel, group), out)| {
+            let here = overlap(group, first_tile, x.tiles().len())?;
+            Some((panel, here, out))
+        });
+        cx.each(tasks.collect(), |(panel, here, out): (&Range<usize>, Range<usize>, &mut Buffer)| {
+            let lines = if d <= OWN_COLUMNS_MAX { d * BLOCK_LINES } else { 0 };
+            let _scratch = cx.memory.ticket((lines * size_of::<Line>()) as u64)?;
+            let mut scratch = vec![Line::ZERO; lines];
+            for tile in here {
+                cx.cancel.check()?;
+                add_tile(x, tile, panel, out, &mut scratch)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The product.
+    pub fn finish(self, cx: &Context<'_>) -> Result<Matrix> {
+        let mut accumulators = self.accumulators.into_iter();
+        let mut totals = Vec::with_capacity(self.panels.len());
+        for _panel in &self.panels {
+            totals.extend(accumulate::merge(accumulators.by_ref().take(self.groups.len()).collect(), cx)?);
+        }
+        let cell = |row: usize, column: usize| {
+            let panel = &self.panels[column / PANEL];
+            totals[column / PANEL][(column - panel.start) * panel.end + row]
+        };
+        symmetric(self.d, cell, cx)
+    }
 }
 
 /// Adds a tile's part to a panel of the upper triangle: the rows above the panel's diagonal block, and that block.

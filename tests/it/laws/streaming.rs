@@ -1,0 +1,134 @@
+//! A dataset that is larger than a tenant may hold is read again and again, a slab at a time: the same bits as if all of
+//! it were there, within the memory that there is.
+
+use std::path::PathBuf;
+
+use fondaco::{AggregateFunction, Axis, ErrorCode, FedMatrix, Federation, Pending, column};
+use fondaco_worker::{config::DatasetConfig, label::Level};
+use ndarray::Array2;
+
+use super::{sample::Cells, trio::Trio};
+use crate::{
+    harness::{Plan, Random, Table},
+    oracle::assert_same_bits,
+};
+
+const ROWS: [usize; 3] = [21_000, 4096, 9001];
+const COLUMNS: usize = 12;
+
+/// Rows of a row group, by site: many, one, and some that tiles do not divide.
+const GROUPS: [usize; 3] = [1000, 1 << 20, 4999];
+
+/// Three sites whose tenants may hold a fraction of the data, or all of it.
+async fn sites(tables: &[Array2<f64>], level: Level, small: bool) -> Trio {
+    Trio::planned(|index, plan: Plan| {
+        let path: PathBuf = plan.folder().join("d.parquet");
+        Table::of(&tables[index]).write_parquet_groups(&path, GROUPS[index]);
+        let rules = |dataset: &mut DatasetConfig| {
+            dataset.privacy = level;
+            dataset.extremes = true;
+        };
+        let plan = plan.files("d", &path, rules);
+        plan.limits(|limits| {
+            if small {
+                limits.tenant_bytes_max = (ROWS[index] * COLUMNS * 8) as u64 - 1;
+                limits.memory_bytes_max = 4 << 20;
+                limits.cache_bytes_max = 1 << 20;
+            }
+        })
+    })
+    .await
+}
+
+fn tables(seed: u64, cells: Cells) -> Vec<Array2<f64>> {
+    let mut random = Random::new(seed);
+    ROWS.map(|rows| cells.matrix(&mut random, rows, COLUMNS)).into()
+}
+
+/// What can be asked of rows that are not all there.
+fn asked(x: &FedMatrix) -> fondaco::Result<Vec<(String, Pending)>> {
+    let v = Array2::from_shape_fn((COLUMNS, 1), |(i, _)| 0.3 * i as f64 - 0.5);
+    let mut asked = Vec::new();
+    for &function in AggregateFunction::ALL {
+        for axis in [Axis::All, Axis::Columns] {
+            asked.push((format!("{} {axis:?}", function.name()), x.aggregate(function, axis, 0)?));
+        }
+    }
+    asked.push(("gram".to_owned(), x.gram()?));
+    asked.push(("mmchain".to_owned(), x.mmchain(&v)?));
+    let scores = x.matmul(&v)?;
+    asked.push(("scores".to_owned(), scores.sum(Axis::All)?));
+    asked.push(("gradient".to_owned(), x.cross(scores.sigmoid()?)?));
+    asked.push(("row sums".to_owned(), x.row_sum()?.sumsq(Axis::All)?));
+    asked.push(("some columns".to_owned(), x.slice(.., 1..3)?.var(Axis::Columns, 1)?));
+    asked.push(("some rows".to_owned(), x.slice(3000..30_001, ..)?.gram()?));
+    let deviations = x.subtract(Array2::from_elem((1, COLUMNS), 0.25))?.power(2.0)?.divide(3.0)?;
+    asked.push(("a chain".to_owned(), deviations.sum(Axis::Columns)?));
+    asked.push(("covariances".to_owned(), x.cov(1)?));
+    Ok(asked)
+}
+
+async fn results(fed: &Federation, x: &FedMatrix) -> Vec<(String, Array2<f64>)> {
+    let mut results = Vec::new();
+    for (name, pending) in asked(x).expect("a row cut is accepted") {
+        let result = pending.await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        results.push((name, result));
+    }
+    fed.flush().await;
+    results
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bits_are_those_of_what_is_there() {
+    for (seed, cells) in [(700, Cells::Normal), (701, Cells::Special), (702, Cells::Offset)] {
+        let tables = tables(seed, cells);
+        let (small, large) = (sites(&tables, Level::Public, true).await, sites(&tables, Level::Public, false).await);
+        for filter in [None, Some(column("c0").gt(0.0))] {
+            let read = |fed: &Federation| match filter.clone() {
+                Some(filter) => fed.read("d").filter(filter),
+                None => fed.read("d"),
+            };
+            let (ours, theirs) = (read(&small.fed).await.expect("it is"), read(&large.fed).await.expect("it is"));
+            if ours.nrows() < 30_001 {
+                continue;
+            }
+            let expected = results(&large.fed, &theirs).await;
+            for ((name, result), (_, expected)) in results(&small.fed, &ours).await.iter().zip(&expected) {
+                assert_same_bits(&format!("seed {seed}, {cells:?}, {filter:?}, {name}"), result, expected);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rules_hold() {
+    let tables = tables(710, Cells::Normal);
+    let (small, large) = (sites(&tables, Level::Aggregate, true).await, sites(&tables, Level::Aggregate, false).await);
+    let (ours, theirs) = (small.fed.read("d").await.expect("it is"), large.fed.read("d").await.expect("it is"));
+    let v = Array2::from_shape_fn((COLUMNS, 1), |(i, _)| 0.3 * i as f64 - 0.5);
+    let asked = |x: &FedMatrix| -> fondaco::Result<[Pending; 7]> {
+        let scores = x.matmul(&v)?;
+        Ok([
+            x.mean(Axis::Columns)?,
+            x.std(Axis::Columns, 1)?,
+            x.max(Axis::Columns)?,
+            x.gram()?,
+            x.cross(&scores)?,
+            scores.sum(Axis::All)?,
+            x.slice(.., 1..3)?.sum(Axis::All)?,
+        ])
+    };
+    let (ours_asked, theirs_asked) = (asked(&ours).expect("it is planned"), asked(&theirs).expect("it is planned"));
+    for (index, (ours, theirs)) in ours_asked.into_iter().zip(theirs_asked).enumerate() {
+        let (ours, theirs) = (ours.await.expect("it leaves"), theirs.await.expect("it leaves"));
+        assert_same_bits(&format!("result {index}"), &ours, &theirs);
+    }
+    let denied = ours.slice(0..4, ..).and_then(|few| few.sum(Axis::Columns)).expect("it is planned").await;
+    assert_eq!(denied.expect_err("four rows").code(), Some(ErrorCode::ReleaseDenied));
+    let denied = ours.fetch().expect("it is planned").await;
+    assert_eq!(denied.expect_err("rows stay").code(), Some(ErrorCode::ReleaseDenied));
+    let limit = ours.exp().and_then(|x| x.sum(Axis::All)).expect("it is planned").await.expect_err("it needs all rows");
+    assert_eq!(limit.code(), Some(ErrorCode::Limit), "{limit}");
+    let again = ours.sum(Axis::All).expect("it is planned").await;
+    assert!(again.is_ok(), "nothing is lost: {again:?}");
+}
