@@ -127,6 +127,16 @@ async fn the_rules_hold() {
     assert_eq!(denied.expect_err("four rows").code(), Some(ErrorCode::ReleaseDenied));
     let denied = ours.fetch().expect("it is planned").await;
     assert_eq!(denied.expect_err("rows stay").code(), Some(ErrorCode::ReleaseDenied));
+    let near_one_hot = Array2::from_shape_fn((ROWS.iter().sum(), 1), |(i, _)| if i == 7 { 1.0 } else { 1e-12 });
+    let one_column = Array2::from_shape_fn((COLUMNS, 1), |(i, _)| if i == 0 { 1e300 } else { 1e-300 });
+    for (index, asked) in
+        [ours.cross(&near_one_hot), ours.matmul(&one_column).and_then(|scores| scores.multiply(1e-300)?.sum(Axis::All))]
+            .into_iter()
+            .enumerate()
+    {
+        let denied = asked.expect("it is planned").await.expect_err("one row, or none that can be told");
+        assert_eq!(denied.code(), Some(ErrorCode::ReleaseDenied), "attack {index}: {denied}");
+    }
     let limit = ours.exp().and_then(|x| x.sum(Axis::All)).expect("it is planned").await.expect_err("it needs all rows");
     assert_eq!(limit.code(), Some(ErrorCode::Limit), "{limit}");
     let again = ours.sum(Axis::All).expect("it is planned").await;

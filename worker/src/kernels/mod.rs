@@ -33,6 +33,7 @@ pub use blas::{core_name as blas_core_name, single_threaded as single_threaded_b
 pub use lazy::Lazy;
 pub use materialise::untransposed;
 pub use sparse::settled;
+pub use stream::magnitudes;
 
 /// What a kernel runs with.
 #[derive(Clone, Copy)]

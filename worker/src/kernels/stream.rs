@@ -2,8 +2,8 @@
 //! and the order in which what comes of them is merged, are those of a matrix that is there, and so are the bits.
 
 use fondaco_proto::{
-    Result, Shape,
-    op::{MatmulOp, SliceOp},
+    Op, Result, Shape,
+    op::{ElementwiseOp, MatmulOp, SliceOp, Unary},
 };
 
 use super::{
@@ -194,6 +194,24 @@ fn product(x: &Streamed, y: &Matrix, cx: &Context<'_>) -> Result<Matrix> {
     let shape = Shape::new(x.shape().rows, y.shape().columns);
     let x = Value::Streamed(x.clone());
     collected(&x, shape, cx, |part| general::product(&part.value.matrix(cx)?, y, cx))
+}
+
+/// `|X| @ |v|` of rows that are read when they are needed; without v, the sums of the magnitudes of each row.
+///
+/// # Errors
+/// `Limit` if the memory does not suffice; those of reading.
+pub fn magnitudes(x: &Value, v: Option<&Matrix>, cx: &Context<'_>) -> Result<Matrix> {
+    let abs = Op::Elementwise(ElementwiseOp::Unary(Unary::Abs));
+    let of = |matrix: Matrix| super::run(&abs, &[matrix], cx);
+    let factor = match v {
+        Some(v) => of(v.clone())?,
+        None => {
+            let ones = vec![1.0; x.shape().columns as usize];
+            Matrix::from_column_major(cx.memory, ones.len(), 1, &ones)?
+        }
+    };
+    let shape = Shape::new(x.shape().rows, factor.shape().columns);
+    collected(x, shape, cx, |part| general::product(&of(part.value.matrix(cx)?)?, &factor, cx))
 }
 
 /// All of a value that is computed from rows that are read.

@@ -3,11 +3,15 @@
 
 use fondaco_proto::{
     Axes, Error, Measure, Op, Result,
-    op::{Axis, MatmulOp},
+    op::{AggregateFunction, Axis, MatmulOp},
 };
 
-use super::{Centre, Support, series};
-use crate::{kernels::Context, matrix::Matrix, value::Value};
+use super::{Centre, Support, digits, series};
+use crate::{
+    kernels::{self, Context},
+    matrix::Matrix,
+    value::Value,
+};
 
 /// The support that an operator gives its result by itself, where rows of an input are read when they are needed; the
 /// data axes of the inputs are `axes`, those of the output beside it.
@@ -28,17 +32,17 @@ pub fn of_streamed(
         // The rows of a dataset, or a range of them, as they are.
         (Measure::Linear, Value::Streamed(_)) => Ok(Support::FULL),
         // Whether a linear map keeps each row cannot be seen: it is one function among others.
-        (Measure::Linear | Measure::Cells(_), Value::Dense(output)) if output_axes == Axes::Rows => {
-            let cells = series(output, true, Centre::Data, cx)?;
-            Ok(cells.with_noise(f64::INFINITY))
+        (Measure::Linear, Value::Dense(output)) if output_axes == Axes::Rows => of_rows(op, inputs, output, cx),
+        (Measure::Cells(weights), Value::Dense(output)) if output_axes == Axes::Rows && weights.is_empty() => {
+            of_rows(op, inputs, output, cx)
         }
-        (Measure::Count, _) if !is_chain(op) => Ok(rows()),
+        (Measure::Count, _) if !is_chain(op) => Ok(rows().weakest(constants(inputs, axes, &[])?)),
         (Measure::Weights(weights), _) if matches!(op, Op::Matmul(MatmulOp::Cross)) => {
             let listed: Vec<Matrix> = weights.iter().filter_map(|&i| dense(inputs.get(i)?)).collect();
             if listed.len() != weights.len() {
                 return Err(too_many());
             }
-            let mut support = rows();
+            let mut support = rows().weakest(constants(inputs, axes, weights)?);
             for weights in &listed {
                 support = support.weakest(series(weights, true, Centre::Weights, cx)?);
             }
@@ -46,6 +50,38 @@ pub fn of_streamed(
         }
         _unseen => Err(too_many()),
     }
+}
+
+/// A constant factor at the edge of the numbers leaves few rows of what it is multiplied with; others that hold no data
+/// are weights, and measured as such.
+fn constants(inputs: &[Value], axes: &[Axes], weights: &[usize]) -> Result<Support> {
+    for (i, (input, axes)) in inputs.iter().zip(axes).enumerate() {
+        if *axes != Axes::None || weights.contains(&i) || input.shape().cells()? == 0 {
+            continue;
+        }
+        match input {
+            Value::Dense(constant) if digits::is_at_the_edge(constant.get(0, 0)) => return Ok(Support::NONE),
+            Value::Dense(_) => {}
+            Value::Sparse(_) | Value::Lazy(_) | Value::Streamed(_) => return Err(too_many()),
+        }
+    }
+    Ok(Support::FULL)
+}
+
+/// What came out, row by row, as strictly as of any function; where columns were summed for each row, the sums of their
+/// magnitudes too: few rows that are large hide what else they have.
+fn of_rows(op: &Op, inputs: &[Value], output: &Matrix, cx: &Context<'_>) -> Result<Support> {
+    let cells = series(output, true, Centre::Data, cx)?;
+    let magnitudes = match (op, inputs) {
+        (Op::Matmul(MatmulOp::Product), [x, Value::Dense(v)]) => Some(kernels::magnitudes(x, Some(v), cx)?),
+        (Op::Aggregate(op), [x]) if op.axis == Axis::Rows => match op.function {
+            AggregateFunction::Sum | AggregateFunction::Mean => Some(kernels::magnitudes(x, None, cx)?),
+            _no_sum => None,
+        },
+        _others => return Err(too_many()),
+    };
+    let summed = magnitudes.map(|sums| series(&sums, true, Centre::Data, cx)).transpose()?;
+    Ok(cells.weakest(summed.unwrap_or(Support::FULL)).with_noise(f64::INFINITY))
 }
 
 fn dense(value: &Value) -> Option<Matrix> {
