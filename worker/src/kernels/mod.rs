@@ -93,10 +93,11 @@ fn piece_by_piece(op: &Op, inputs: &[Value], cx: &Context<'_>) -> Result<Option<
     let shapes: Vec<Shape> = inputs.iter().map(Value::shape).collect();
     let shape = op.shape(&shapes)?;
     let streamed = inputs.iter().any(|input| input.streamed().is_some());
-    if inputs.iter().any(|input| matches!(input, Value::Sparse(_)))
-        && let Some(value) = sparse::run(op, inputs, shape, cx)?
-    {
-        return Ok(Some(value));
+    if inputs.iter().any(|input| matches!(input, Value::Sparse(_))) {
+        let inputs = inputs.iter().map(|input| computed(input, cx)).collect::<Result<Vec<_>>>()?;
+        if let Some(value) = sparse::run(op, &inputs, shape, cx)? {
+            return Ok(Some(value));
+        }
     }
     let matrix = match op {
         Op::Elementwise(_) if streamed => None,
@@ -107,6 +108,14 @@ fn piece_by_piece(op: &Op, inputs: &[Value], cx: &Context<'_>) -> Result<Option<
         Op::Create(_) | Op::Matmul(_) | Op::Reorg(_) | Op::Slice(_) => None,
     };
     Ok(matrix.map(Value::Dense))
+}
+
+/// The value, as a matrix that is there if it is one that is not, though it could be.
+fn computed(value: &Value, cx: &Context<'_>) -> Result<Value> {
+    match value {
+        Value::Lazy(lazy) if lazy.node().streamed().is_none() => lazy.to_matrix(cx).map(Value::Dense),
+        Value::Dense(_) | Value::Sparse(_) | Value::Lazy(_) | Value::Streamed(_) => Ok(value.clone()),
+    }
 }
 
 /// The value of an operator as one that is computed where it is used; `None` where it is better computed at once.
