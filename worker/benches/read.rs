@@ -8,13 +8,14 @@
 use std::{
     fs::{self, File},
     hint::black_box,
+    io::{BufWriter, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use arrow::{
-    array::{ArrayRef, Float64Array, RecordBatch},
+    array::{Array as _, ArrayRef, AsArray as _, Float64Array, RecordBatch},
     ipc::writer::FileWriter,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -78,6 +79,20 @@ fn write_arrow(path: &Path, batch: &RecordBatch) {
     writer.finish().expect("room on the disk");
 }
 
+/// Nulls are empty; numbers have the fewest digits that tell them apart.
+fn write_csv(path: &Path, batch: &RecordBatch) {
+    let mut out = BufWriter::new(File::create(path).expect("a writable folder"));
+    let names: Vec<String> = (0..COLUMNS).map(|i| format!("c{i}")).collect();
+    writeln!(out, "{}", names.join(",")).expect("room on the disk");
+    let columns: Vec<&Float64Array> = batch.columns().iter().map(|column| column.as_primitive()).collect();
+    for row in 0..ROWS {
+        let cell = |column: &&Float64Array| column.is_valid(row).then(|| column.value(row).to_string());
+        let cells: Vec<String> = columns.iter().map(|column| cell(column).unwrap_or_default()).collect();
+        writeln!(out, "{}", cells.join(",")).expect("room on the disk");
+    }
+    out.flush().expect("room on the disk");
+}
+
 fn read(c: &mut Criterion) {
     let folder = Folder(std::env::temp_dir().join(format!("fondaco-bench-read-{}", std::process::id())));
     fs::create_dir_all(&folder.0).expect("a writable folder for temporary files");
@@ -88,6 +103,8 @@ fn read(c: &mut Criterion) {
     write_parquet(&file("zstd.parquet"), &random, zstd());
     write_parquet(&file("rounded.parquet"), &rounded, zstd());
     write_arrow(&file("plain.arrow"), &random);
+    write_csv(&file("random.csv"), &random);
+    write_csv(&file("rounded.csv"), &rounded);
 
     let half = Filter::Compare(Compare { column: "c0".to_owned(), op: CompareOp::Less, literal: Literal::Number(0.5) });
     let memory = Memory::new(8 << 30);
@@ -100,8 +117,15 @@ fn read(c: &mut Criterion) {
         ("parquet_zstd_dictionary_nulls", "rounded.parquet", None, false),
         ("parquet_plain_filter_half", "plain.parquet", Some(half), false),
         ("arrow_plain", "plain.arrow", None, false),
+        ("csv_random", "random.csv", None, false),
+        ("csv_rounded_nulls", "rounded.csv", None, false),
     ] {
-        let dataset = Dataset::new(name.to_owned(), Files::new(file(file_name)));
+        let open = || Dataset::new(name.to_owned(), Files::new(file(file_name)));
+        if file_name.ends_with(".csv") {
+            // The pass over the whole file.
+            group.bench_function(format!("{name}_open"), |b| b.iter(|| open().snapshot().expect("a good file")));
+        }
+        let dataset = open();
         let snapshot = dataset.snapshot().expect("a file that was just written");
         let request = Read { dataset: name.to_owned(), columns: Vec::new(), filter };
         let plan = snapshot.plan(&request).expect("columns of numbers");

@@ -12,6 +12,7 @@ use crate::{
     auth::Tenant,
     config::{DatasetConfig, Reuse},
     label::{Label, Level, RowSet, Source},
+    memory::Memory,
     source::{Column, Dataset, Files, Snapshot},
 };
 
@@ -24,9 +25,11 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn new(rules: &DatasetConfig) -> Self {
-        let dataset =
-            Dataset::new(rules.name.clone(), Files::new(&rules.path)).with_content_digest(rules.content_digest);
+    fn new(rules: &DatasetConfig, memory: &Arc<Memory>) -> Self {
+        let dataset = Dataset::new(rules.name.clone(), Files::new(&rules.path).with_csv(rules.csv.clone()))
+            .with_content_digest(rules.content_digest)
+            .with_columns_shown(&rules.columns)
+            .with_memory(memory);
         Self { name: Arc::from(rules.name.as_str()), rules: rules.clone(), dataset }
     }
 
@@ -127,9 +130,9 @@ fn filter_columns<'a>(filter: &'a Filter, out: &mut Vec<&'a str>) {
 pub struct Catalog(BTreeMap<String, Arc<Entry>>);
 
 impl Catalog {
-    /// Of the configured datasets; files are opened when they are asked for.
-    pub fn new(datasets: &[DatasetConfig]) -> Self {
-        Self(datasets.iter().map(|rules| (rules.name.clone(), Arc::new(Entry::new(rules)))).collect())
+    /// Of the configured datasets; files are opened when they are asked for, with scratch out of this memory.
+    pub fn new(datasets: &[DatasetConfig], memory: &Arc<Memory>) -> Self {
+        Self(datasets.iter().map(|rules| (rules.name.clone(), Arc::new(Entry::new(rules, memory)))).collect())
     }
 
     /// The datasets that a tenant may read.

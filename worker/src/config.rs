@@ -8,7 +8,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::label::Level;
+use crate::{label::Level, source::CsvOptions};
 
 /// `site.toml`. Every field with its unit and default; unknown fields are refused.
 #[derive(Clone, Debug, Deserialize)]
@@ -87,7 +87,7 @@ impl TryFrom<String> for TokenHash {
 pub struct DatasetConfig {
     /// The name that tenants use.
     pub name: String,
-    /// A Parquet or Arrow IPC file, or a folder of parts; relative to the folder of `site.toml`.
+    /// A Parquet, Arrow IPC or CSV file, or a folder of parts; relative to the folder of `site.toml`.
     pub path: PathBuf,
     /// Columns that exist for tenants; empty: all.
     #[serde(default)]
@@ -107,6 +107,10 @@ pub struct DatasetConfig {
     /// Whether the data's version is a digest of all bytes, not only of sizes, times and footers. Default false.
     #[serde(default)]
     pub content_digest: bool,
+    /// How its CSV files are read: delimiter, header, nulls, types. Default: `CsvOptions::default()`, for files ending in
+    /// `.csv` and `.tsv`.
+    #[serde(default)]
+    pub csv: Option<CsvOptions>,
 }
 
 impl fmt::Debug for DatasetConfig {
@@ -130,6 +134,7 @@ impl DatasetConfig {
             reuse: Reuse::default(),
             readers: Vec::new(),
             content_digest: false,
+            csv: None,
         }
     }
 }
@@ -308,6 +313,15 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_example_is_valid() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/site.toml");
+        let config = Config::load(&path).unwrap();
+        config.validate().unwrap();
+        let csv = config.datasets.iter().find_map(|dataset| dataset.csv.as_ref()).unwrap();
+        assert!(csv.nulls.contains(&"-999".to_owned()) && csv.types.len() == 3);
+    }
 
     #[test]
     fn parses_and_refuses() {

@@ -80,7 +80,7 @@ impl State {
         memory.set_reclaim(move |bytes| evicting.evict_bytes(bytes));
         Ok(Arc::new(Self {
             authenticator: Authenticator::new(&config.tenants),
-            catalog: Catalog::new(&config.datasets),
+            catalog: Catalog::new(&config.datasets, &memory),
             scopes: Scopes::new(limits.scopes_max, Duration::from_secs(limits.lease_s)),
             cache,
             memory,

@@ -13,16 +13,24 @@ fn table(value: f64, rows: usize) -> Table {
     Table::of(&Array2::from_elem((rows, 4), value))
 }
 
-/// The same as a file's bytes.
-fn bytes(value: f64, rows: usize) -> Vec<u8> {
-    let folder = Folder::new();
-    table(value, rows).write_parquet_groups(&folder.join("d.parquet"), 10_000);
-    fs::read(folder.join("d.parquet")).unwrap()
+/// What is found in many groups, and what must be looked for from the beginning to the end.
+const NAMES: [&str; 2] = ["d.parquet", "d.csv"];
+
+/// The same as the bytes of a file of this name.
+fn bytes(name: &str, value: f64, rows: usize) -> Vec<u8> {
+    let (folder, table) = (Folder::new(), table(value, rows));
+    let path = folder.join(name);
+    if name == "d.csv" {
+        table.write_csv(&path)
+    } else {
+        table.write_parquet_groups(&path, 10_000)
+    }
+    fs::read(path).unwrap()
 }
 
-async fn site(content: &[u8]) -> (Site, Client) {
+async fn site(name: &str, content: &[u8]) -> (Site, Client) {
     let plan = Plan::new();
-    let path = plan.folder().join("d.parquet");
+    let path = plan.folder().join(name);
     fs::write(&path, content).unwrap();
     let site = plan.files("d", &path, |dataset| dataset.privacy = Level::Public).start().await;
     let client = site.client("ada").await;
@@ -42,15 +50,21 @@ fn replace(path: &Path, content: &[u8]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_renamed_over_is_a_new_version() {
-    let (site, ada) = site(&bytes(1.0, 5000)).await;
-    let path = site.folder().join("d.parquet");
+    for name in NAMES {
+        renamed_over(name).await;
+    }
+}
+
+async fn renamed_over(name: &str) {
+    let (site, ada) = site(name, &bytes(name, 1.0, 5000)).await;
+    let path = site.folder().join(name);
     let sums = async |x: u64| ada.value(|p| p.apply(op::sum(), &[x])).await.unwrap()[[0, 0]];
     let old = ada.bind(|p| p.read("d")).await.unwrap();
     assert_eq!(sums(old).await, 5000.0);
     let mut versions = vec![version(&ada).await];
     for round in 2..6_u8 {
         // The same size each time: only what it is tells them apart.
-        replace(&path, &bytes(f64::from(round), 5000));
+        replace(&path, &bytes(name, f64::from(round), 5000));
         let mut program = ada.program();
         let new = program.read("d");
         let sum = program.apply(op::sum(), &[new]);
@@ -69,14 +83,16 @@ async fn a_file_renamed_over_is_a_new_version() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_rewritten_in_place_is_a_new_version() {
-    let (site, ada) = site(&bytes(1.0, 5000)).await;
-    let path = site.folder().join("d.parquet");
-    let first = ada.value(|p| p.read("d")).await.unwrap();
-    assert_eq!(first[[0, 0]], 1.0);
-    clock_has_moved(&path).await;
-    fs::write(&path, bytes(2.0, 5000)).unwrap();
-    let second = ada.value(|p| p.read("d")).await.unwrap();
-    assert_eq!(second, Array2::from_elem((5000, 4), 2.0));
+    for name in NAMES {
+        let (site, ada) = site(name, &bytes(name, 1.0, 5000)).await;
+        let path = site.folder().join(name);
+        let first = ada.value(|p| p.read("d")).await.unwrap();
+        assert_eq!(first[[0, 0]], 1.0);
+        clock_has_moved(&path).await;
+        fs::write(&path, bytes(name, 2.0, 5000)).unwrap();
+        let second = ada.value(|p| p.read("d")).await.unwrap();
+        assert_eq!(second, Array2::from_elem((5000, 4), 2.0));
+    }
 }
 
 /// Ready when a write from now on has another time than the file's last one: clocks of file systems are coarse.
@@ -93,12 +109,21 @@ async fn clock_has_moved(path: &Path) {
 /// Law of the snapshot: an error, or one version; never a mix.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_changed_while_it_is_read_is_never_a_mix() {
+    never_a_mix("d.parquet", 60).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_csv_file_changed_while_it_is_read_is_never_a_mix() {
+    never_a_mix("d.csv", 30).await;
+}
+
+async fn never_a_mix(name: &str, rounds: usize) {
     let rows = 60_000;
-    let versions = [bytes(1.0, rows), bytes(2.0, rows)];
-    let (site, _) = site(&versions[0]).await;
-    let path = site.folder().join("d.parquet");
+    let versions = [bytes(name, 1.0, rows), bytes(name, 2.0, rows)];
+    let (site, _) = site(name, &versions[0]).await;
+    let path = site.folder().join(name);
     let (mut whole, mut errors) = (0, 0);
-    for round in 0..60 {
+    for round in 0..rounds {
         let ada = site.client("ada").await;
         clock_has_moved(&path).await;
         let (write, content) = (path.clone(), versions[(round + 1) % 2].clone());
@@ -127,22 +152,31 @@ async fn a_file_changed_while_it_is_read_is_never_a_mix() {
         assert!(now.iter().all(|cell| *cell == expected), "round {round}: the file as it is now");
         after.clear(&[]).await.unwrap();
     }
-    assert_eq!(whole + errors, 60);
+    assert_eq!(whole + errors, rounds);
 }
 
 /// A truncated file must not take the process down, as a memory map would.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_truncated_while_it_is_read() {
-    let content = bytes(1.0, 200_000);
-    let (site, _) = site(&content).await;
-    let path = site.folder().join("d.parquet");
+    for name in NAMES {
+        truncated(name).await;
+    }
+}
+
+/// Bytes of the header and 60 rows of a CSV file, in which nothing tells that more were there.
+const CUT: u64 = 12 + 60 * 16;
+
+async fn truncated(name: &str) {
+    let content = bytes(name, 1.0, 200_000);
+    let (site, _) = site(name, &content).await;
+    let path = site.folder().join(name);
     for round in 0..20 {
         fs::write(&path, &content).unwrap();
         let ada = site.client("ada").await;
         clock_has_moved(&path).await;
         let cut = path.clone();
         let writer = tokio::task::spawn_blocking(move || {
-            fs::OpenOptions::new().write(true).open(cut).unwrap().set_len(1000).unwrap();
+            fs::OpenOptions::new().write(true).open(cut).unwrap().set_len(CUT).unwrap();
         });
         let read = ada.bind(|p| p.read("d")).await;
         writer.await.unwrap();

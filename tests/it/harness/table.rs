@@ -5,6 +5,7 @@ use std::{fs::File, path::Path, sync::Arc};
 use arrow::{
     array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray},
     ipc::writer::FileWriter,
+    util::display::array_value_to_string,
 };
 use ndarray::Array2;
 use parquet::{arrow::ArrowWriter, file::properties::WriterProperties};
@@ -65,6 +66,23 @@ impl Table {
         let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).expect("parquet takes the types");
         writer.write(&batch).expect("the file can be written");
         writer.close().expect("the file can be closed");
+    }
+
+    /// With a header; nulls are empty.
+    pub fn write_csv(&self, path: &Path) {
+        let quoted = |cell: &str| match cell.contains(['"', ',', '\n', '\r']) {
+            true => format!("\"{}\"", cell.replace('"', "\"\"")),
+            false => cell.to_owned(),
+        };
+        let row = |cells: Vec<String>| cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",") + "\n";
+        let cells = |i: usize| {
+            let cell = |column: &ArrayRef| array_value_to_string(column, i).expect("such a row");
+            self.0.iter().map(|(_, column)| cell(column)).collect()
+        };
+        let header = row(self.0.iter().map(|(name, _)| name.clone()).collect());
+        let rows = (0..self.batch().num_rows()).map(|i| row(cells(i)));
+        let text: String = std::iter::once(header).chain(rows).collect();
+        std::fs::write(path, text).expect("the file can be written");
     }
 
     pub fn write_arrow(&self, path: &Path) {

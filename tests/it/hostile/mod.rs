@@ -1,6 +1,7 @@
 //! Hostile input ends in a clear error; the worker lives on, and memory returns to where it was.
 
 mod contents;
+mod csv;
 mod decoders;
 mod files;
 mod messages;
@@ -18,7 +19,9 @@ fn clear(case: &str, refused: &Refused, codes: &[ErrorCode]) {
     assert!(codes.contains(&refused.code()), "{case}: {refused:?}");
     assert!(refused.message().len() > 10 && refused.message().len() < 600, "{case}: {refused:?}");
     let folder = std::env::temp_dir();
-    for secret in ["/", "fondaco-it-", "d.parquet", "d.arrow", ".rs", "panicked", "Os {", &folder.to_string_lossy()] {
+    for secret in
+        ["/", "fondaco-it-", "d.parquet", "d.arrow", "d.csv", ".rs", "panicked", "Os {", &folder.to_string_lossy()]
+    {
         assert!(!refused.message().contains(secret), "{case}: {secret:?} in {refused:?}");
     }
 }

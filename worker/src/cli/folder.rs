@@ -4,9 +4,9 @@ use std::{error::Error, path::Path};
 
 use fondaco_worker::config::DatasetConfig;
 
-const ENDINGS: [&str; 4] = ["parquet", "arrow", "ipc", "feather"];
+const ENDINGS: [&str; 6] = ["parquet", "arrow", "ipc", "feather", "csv", "tsv"];
 
-/// One dataset per Parquet or Arrow file, or folder of such files, named by it.
+/// One dataset per Parquet, Arrow or CSV file, or folder of such files, named by it.
 ///
 /// # Errors
 /// If the folder cannot be read, has none, or two have the same name.

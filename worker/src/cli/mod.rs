@@ -54,7 +54,7 @@ struct What {
     /// The site's configuration
     #[arg(long)]
     config: Option<PathBuf>,
-    /// A folder whose Parquet and Arrow files (or folders of parts) are the datasets; serves this machine alone
+    /// A folder whose Parquet, Arrow and CSV files (or folders of parts) are the datasets; serves this machine alone
     #[arg(long)]
     data: Option<PathBuf>,
 }

@@ -4,6 +4,7 @@ use std::{
     any::Any,
     io,
     panic::{self, AssertUnwindSafe},
+    path::Path,
 };
 
 use fondaco_proto::Error;
@@ -23,6 +24,12 @@ pub(super) enum Fault {
     /// An integer has digits that a double would lose.
     #[error("an integer beyond 2^53")]
     Inexact,
+    /// The same, in this column.
+    #[error("an integer beyond 2^53")]
+    InexactIn(usize),
+    /// A file is not what it was when it was opened.
+    #[error("changed while it was read")]
+    Changed,
     /// A column chunk has nulls although its statistics know of none.
     #[error("nulls that the statistics do not know of")]
     HiddenNulls,
@@ -40,6 +47,22 @@ impl Fault {
     /// Something else that everybody may know.
     pub(super) fn of(what: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::File { what: what.into(), detail: detail.into() }
+    }
+
+    /// In a column.
+    pub(super) fn of_column(self, column: usize) -> Self {
+        if matches!(self, Self::Inexact) { Self::InexactIn(column) } else { self }
+    }
+
+    /// In one of `parts` files, which the owner's log names.
+    pub(super) fn of_part(self, part: usize, parts: usize, path: &Path) -> Self {
+        match self {
+            Self::File { what, detail } => {
+                let what = if parts > 1 { format!("{what} (in file {} of {parts})", part + 1) } else { what };
+                Self::File { what, detail: format!("{detail}, in {}", path.display()) }
+            }
+            other => other,
+        }
     }
 }
 

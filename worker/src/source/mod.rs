@@ -1,18 +1,25 @@
 //! The owner's files as matrices.
 //!
-//! A [`Dataset`] is a name and the place of its [`Files`]: Parquet or Arrow IPC, one or a folder of parts. A
+//! A [`Dataset`] is a name and the place of its [`Files`]: Parquet, Arrow IPC or CSV, one or a folder of parts. A
 //! [`Snapshot`] is what they held at one moment; it plans reads against their metadata and reads columns straight into
 //! the tiles of a matrix. Files are read with positioned reads on the descriptor that the snapshot opened, and are
 //! hostile until proven otherwise: sizes are checked before they are believed, scratch memory is counted, and a decoder
 //! that panics is an error of the file.
 //!
-//! `part` is one file, `parquet_file` and `arrow_file` its two formats, `sink` where decoded rows go, `reading` the whole
-//! of one read.
+//! `part` is one file, `parquet_file`, `arrow_file` and `csv_file` its formats, `sink` where decoded rows go, `reading`
+//! the whole of one read.
 
 mod arrow_dictionary;
 mod arrow_file;
 mod arrow_values;
 mod bits;
+mod csv_block;
+mod csv_cells;
+mod csv_file;
+mod csv_header;
+mod csv_index;
+mod csv_options;
+mod csv_rows;
 mod decompress;
 mod fault;
 mod file;
@@ -41,28 +48,32 @@ use std::{
 use fondaco_proto::Result;
 
 use self::{
+    csv_file::Opening,
     fault::{Fault, guarded},
     file::{Stat, cannot_open},
-    part::Part,
+    part::{CSV_EXTENSIONS, Part, has_extension, settle},
     snapshot::told,
 };
 pub use self::{
+    csv_options::{CsvOptions, CsvType, Delimiter},
     plan::ReadPlan,
     schema::Column,
     snapshot::Snapshot,
     stream::{Slab, Streamed},
 };
+use crate::memory::Memory;
 
 /// How many parts a dataset may have: each keeps a descriptor open.
 const PARTS_MAX: usize = 512;
 
-/// What the names of parts end in.
+/// What the names of parts end in, beside those of CSV.
 const EXTENSIONS: [&str; 4] = ["parquet", "arrow", "ipc", "feather"];
 
 /// Where a dataset lies: one file, or a folder of parts.
 #[derive(Clone)]
 pub struct Files {
     path: PathBuf,
+    csv: Option<CsvOptions>,
 }
 
 impl fmt::Debug for Files {
@@ -72,10 +83,17 @@ impl fmt::Debug for Files {
 }
 
 impl Files {
-    /// At this path. Of a folder, the files ending in `.parquet`, `.arrow`, `.ipc` and `.feather` are the parts, in the
-    /// order of their names; hidden ones are not.
+    /// At this path. Of a folder, the files ending in `.parquet`, `.arrow`, `.ipc`, `.feather`, `.csv` and `.tsv` are
+    /// the parts, in the order of their names; hidden ones are not.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self { path: path.into(), csv: None }
+    }
+
+    /// How CSV files are read. With it, a single file of another ending is one unless it is Parquet or Arrow.
+    #[must_use]
+    pub fn with_csv(mut self, csv: Option<CsvOptions>) -> Self {
+        self.csv = csv;
+        self
     }
 
     /// The files there are now, in the order of their rows, and their states.
@@ -94,7 +112,7 @@ impl Files {
         }
         paths.sort();
         if paths.is_empty() {
-            return Err(Fault::of("its folder has no Parquet or Arrow file", "an empty folder"));
+            return Err(Fault::of("its folder has no Parquet, Arrow or CSV file", "an empty folder"));
         }
         if paths.len() > PARTS_MAX {
             return Err(Fault::of(format!("it has more than {PARTS_MAX} parts"), format!("{} parts", paths.len())));
@@ -105,9 +123,10 @@ impl Files {
 }
 
 fn is_part(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str());
     let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
-    !hidden && extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension)))
+    // A compressed CSV file that is not read is an error: without it, rows would be missing.
+    let is_gzip = has_extension(path, &["gz"]) && has_extension(&path.with_extension(""), &CSV_EXTENSIONS);
+    !hidden && (has_extension(path, &EXTENSIONS) || has_extension(path, &CSV_EXTENSIONS) || is_gzip)
 }
 
 /// A named table in the owner's files.
@@ -116,13 +135,30 @@ pub struct Dataset {
     name: String,
     files: Files,
     digest_content: bool,
+    shown: Vec<String>,
+    memory: Arc<Memory>,
     current: Mutex<Option<Arc<Snapshot>>>,
 }
 
 impl Dataset {
     /// A dataset of these files; nothing is opened yet.
     pub fn new(name: String, files: Files) -> Self {
-        Self { name, files, digest_content: false, current: Mutex::default() }
+        let memory = Memory::new(u64::MAX);
+        Self { name, files, digest_content: false, shown: Vec::new(), memory, current: Mutex::default() }
+    }
+
+    /// Where the scratch of looking at its files is counted.
+    #[must_use]
+    pub fn with_memory(mut self, memory: &Arc<Memory>) -> Self {
+        self.memory = Arc::clone(memory);
+        self
+    }
+
+    /// The columns that errors of CSV files may name; none of them: all.
+    #[must_use]
+    pub fn with_columns_shown(mut self, shown: &[String]) -> Self {
+        self.shown = shown.to_vec();
+        self
     }
 
     /// Whether the identity of a file covers all its bytes; each change costs reading the whole file.
@@ -144,11 +180,22 @@ impl Dataset {
             if let Some(snapshot) = current.as_ref().filter(|snapshot| snapshot.is_of(&stats)) {
                 return Ok(Arc::clone(snapshot));
             }
-            let parts = paths.iter().map(|path| Part::open(path, self.digest_content)).collect::<Result<_, _>>()?;
+            let mut parts = self.open(&paths)?;
+            settle(&mut parts);
             let snapshot = Arc::new(Snapshot::new(&self.name, parts)?);
             *current = Some(Arc::clone(&snapshot));
             Ok(snapshot)
         })
         .map_err(|fault| told(&self.name, fault))
+    }
+
+    fn open(&self, paths: &[PathBuf]) -> Result<Vec<Part>, Fault> {
+        let options = self.files.csv.clone().unwrap_or_default();
+        let csv = Opening { options: &options, memory: &self.memory, shown: &self.shown };
+        let is_csv = self.files.csv.is_some();
+        let open = |(i, path): (usize, &PathBuf)| {
+            Part::open(path, self.digest_content, csv, is_csv).map_err(|fault| fault.of_part(i, paths.len(), path))
+        };
+        paths.iter().enumerate().map(open).collect()
     }
 }

@@ -50,13 +50,26 @@ impl Reading<'_> {
         let pieces_max = (builder.tiles_mut().len() as u64 + groups.len() as u64) * columns.len() as u64;
         let _pieces = self.memory.ticket(pieces_max * size_of::<&mut [f64]>() as u64)?;
         let pieces = pieces(builder.tiles_mut().collect(), &rows, columns.len());
-        let tasks: Vec<_> = pieces.into_iter().enumerate().filter(|(_, cells)| !cells.is_empty()).collect();
-        self.each(tasks, |shelf, (i, cells)| {
-            let (group, column) = (i / columns.len(), columns[i % columns.len()]);
-            let mut sink = Cells::new(cells, masks[group].as_ref());
-            self.decode(&groups[group], column, shelf, &mut sink)
-        })?;
+        self.fill(&groups.iter().zip(&masks).collect::<Vec<_>>(), pieces)?;
         Ok(builder.finish())
+    }
+
+    /// Decodes the plan's columns of some groups, each into the cells of a group and column as [`pieces`] has them.
+    fn fill(&self, groups: &[(&Group, &Option<Bits>)], pieces: Vec<Vec<&mut [f64]>>) -> Result<(), Fault> {
+        let (mut pieces, mut tasks) = (pieces.into_iter(), Vec::new());
+        for (group, mask) in groups {
+            let together = self.parts[group.part].columns_together(self.plan.columns.len());
+            for columns in self.plan.columns.chunks(together) {
+                let cells: Vec<_> = pieces.by_ref().take(columns.len()).collect();
+                if cells.iter().any(|cells| !cells.is_empty()) {
+                    tasks.push((*group, columns, mask.as_ref(), cells));
+                }
+            }
+        }
+        self.each(tasks, |shelf, (group, columns, mask, cells)| {
+            let mut sinks: Vec<Cells> = cells.into_iter().map(|cells| Cells::new(cells, mask)).collect();
+            self.decode(group, columns, shelf, &mut sinks)
+        })
     }
 
     /// How many rows of each group match.
@@ -92,12 +105,7 @@ impl Reading<'_> {
                 }
             }
         }
-        let tasks: Vec<_> = read.into_iter().enumerate().filter(|(_, cells)| !cells.is_empty()).collect();
-        self.each(tasks, |shelf, (i, cells)| {
-            let (piece, column) = (i / columns.len(), columns[i % columns.len()]);
-            let mut sink = Cells::new(cells, masks[piece].as_ref());
-            self.decode(group(&slab.pieces[piece]), column, shelf, &mut sink)
-        })?;
+        self.fill(&slab.pieces.iter().map(group).zip(&masks).collect::<Vec<_>>(), read)?;
         Ok([full.finish(), rest.finish()])
     }
 
@@ -126,26 +134,28 @@ impl Reading<'_> {
         let part = &self.parts[group.part];
         let certain = |leaf: &Leaf| Truth::certain(part.possible(group.group, leaf.column, &leaf.test), group.rows);
         let mut truths: Vec<Option<Truth>> = filter.leaves().iter().map(certain).collect();
-        for column in filter.columns() {
-            let leaves = || filter.leaves().iter().enumerate().filter(|(_, leaf)| leaf.column == column);
-            if leaves().all(|(i, _)| truths[i].is_some()) {
-                continue;
-            }
-            let mut sink = Tests::new(leaves().map(|(_, leaf)| leaf), group.rows);
-            self.decode(group, column, shelf, &mut sink)?;
-            for ((i, _), truth) in leaves().zip(sink.into_truths()) {
-                truths[i] = Some(truth);
+        let leaves = |column: usize| filter.leaves().iter().enumerate().filter(move |(_, leaf)| leaf.column == column);
+        let mut columns = filter.columns();
+        columns.retain(|column| leaves(*column).any(|(i, _)| truths[i].is_none()));
+        for columns in columns.chunks(part.columns_together(columns.len())) {
+            let sink = |column: &usize| Tests::new(leaves(*column).map(|(_, leaf)| leaf), group.rows);
+            let mut sinks: Vec<Tests> = columns.iter().map(sink).collect();
+            self.decode(group, columns, shelf, &mut sinks)?;
+            for (column, sink) in columns.iter().zip(sinks) {
+                for ((i, _), truth) in leaves(*column).zip(sink.into_truths()) {
+                    truths[i] = Some(truth);
+                }
             }
         }
         let truths: Vec<Truth> = truths.into_iter().flatten().collect();
         Ok(filter.rows(group.rows, &truths))
     }
 
-    fn decode(&self, group: &Group, column: usize, shelf: &Shelf, sink: &mut impl Sink) -> Result<(), Fault> {
+    fn decode<S: Sink>(&self, group: &Group, columns: &[usize], shelf: &Shelf, sinks: &mut [S]) -> Result<(), Fault> {
         let part = &self.parts[group.part];
-        self.chunks_read.fetch_add(1, Ordering::Relaxed);
-        guarded(|| part.read((group.group, column), shelf, self.cancel, sink)).map_err(|fault| match fault {
-            Fault::Inexact => Fault::Refused(Error::data(format!(
+        self.chunks_read.fetch_add(columns.len() as u64, Ordering::Relaxed);
+        guarded(|| part.read((group.group, columns), shelf, self.cancel, sinks)).map_err(|fault| match fault {
+            Fault::InexactIn(column) => Fault::Refused(Error::data(format!(
                 "column {:?} of dataset {} holds an integer beyond 2^53 that would lose digits; leave the column out, \
                  or ask the owner to store it as text",
                 self.plan.schema[column].name, self.dataset

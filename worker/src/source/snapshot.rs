@@ -176,8 +176,12 @@ impl Snapshot {
         if parts.into_iter().all(|part| self.parts[part].descriptor.is_unchanged()) {
             return Ok(());
         }
-        Err(Error::data(format!("dataset {} changed while it was read; read it again", self.dataset)))
+        Err(changed(&self.dataset))
     }
+}
+
+fn changed(dataset: &str) -> Error {
+    Error::data(format!("dataset {dataset} changed while it was read; read it again"))
 }
 
 /// What the asker is told of a fault; the rest goes to the owner's log.
@@ -188,8 +192,11 @@ pub(super) fn told(dataset: &str, fault: Fault) -> Error {
             tracing::warn!(dataset, detail, "a dataset cannot be read: {what}");
             Error::data(format!("dataset {dataset} cannot be read: {what}; tell its owner"))
         }
-        // Neither gets here: the one is told with its column, after the other the chunk is read again.
-        fault @ (Fault::Inexact | Fault::HiddenNulls) => Error::data(format!("dataset {dataset} has {fault}")),
+        Fault::Changed => changed(dataset),
+        // None gets here: the first are told with their column, after the last the chunk is read again.
+        fault @ (Fault::Inexact | Fault::InexactIn(_) | Fault::HiddenNulls) => {
+            Error::data(format!("dataset {dataset} has {fault}"))
+        }
     }
 }
 

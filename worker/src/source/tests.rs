@@ -1,5 +1,8 @@
 //! Files written with the libraries' own writers, read back.
 
+mod csv;
+mod csv_faults;
+mod csv_rows;
 mod damage;
 mod files;
 mod filters;
@@ -89,7 +92,11 @@ pub(super) fn request(columns: &[&str], filter: Option<Filter>) -> Read {
 
 /// Reads once on this thread and once on the pool; both must agree, bit by bit, and give all memory back.
 pub(super) fn read(path: &Path, request: &Read) -> Result<Matrix> {
-    let snapshot = dataset(path).snapshot()?;
+    read_of(&dataset(path), request)
+}
+
+pub(super) fn read_of(dataset: &Dataset, request: &Read) -> Result<Matrix> {
+    let snapshot = dataset.snapshot()?;
     let memory = Memory::poisoned(1 << 28);
     let plan = snapshot.plan(request)?;
     let read = |parallel| snapshot.read(&plan, &memory, &Cancel::default(), parallel);

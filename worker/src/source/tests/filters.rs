@@ -5,7 +5,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
 use fondaco_proto::op::{Compare, CompareOp, Literal};
 
-use super::*;
+use super::{
+    super::{CsvOptions, CsvType},
+    *,
+};
 
 pub(super) trait IntoLiteral {
     fn literal(self) -> Literal;
@@ -41,11 +44,15 @@ pub(super) struct Random(pub(super) u64);
 
 impl Random {
     pub(super) fn below(&mut self, bound: usize) -> usize {
+        (self.bits() % bound as u64) as usize
+    }
+
+    pub(super) fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound as u64) as usize
+        z ^ (z >> 31)
     }
 }
 
@@ -82,6 +89,18 @@ impl Table {
             ("b", Arc::new(BooleanArray::from(self.b.clone()))),
             ("t", Arc::new(StringArray::from(self.t.clone()))),
         ])
+    }
+
+    /// With texts that look like numbers.
+    fn csv(&self) -> String {
+        fn cell(value: Option<impl ToString>) -> String {
+            value.map(|value| value.to_string()).unwrap_or_default()
+        }
+        let row = |row: usize| {
+            let (f, i) = (cell(self.f[row]), cell(self.i[row]));
+            format!("{row},{f},{i},{},{}\n", cell(self.b[row]), cell(self.t[row].as_ref()))
+        };
+        ["row,f,i,b,t\n".to_owned()].into_iter().chain((0..ROWS).map(row)).collect()
     }
 
     fn holds(&self, filter: &Filter, row: usize) -> Option<bool> {
@@ -138,9 +157,13 @@ fn tree(random: &mut Random, depth: usize) -> Filter {
 fn random_trees_agree_with_a_naive_evaluation() {
     let folder = Folder::new();
     let table = Table::new();
-    let (parquet, arrow) = (folder.file("a.parquet"), folder.file("a.arrow"));
+    let (parquet, arrow, csv) = (folder.file("a.parquet"), folder.file("a.arrow"), folder.file("a.csv"));
     write_parquet(&parquet, &table.batch(), groups_of(300));
     write_arrow(&arrow, &table.batch(), 300, None);
+    fs::write(&csv, table.csv()).unwrap();
+    let types = [("t".to_owned(), CsvType::Text)].into();
+    let options = CsvOptions { nulls: vec![String::new()], types, ..CsvOptions::default() };
+    let csv = Dataset::new("sales".to_owned(), Files::new(csv).with_csv(Some(options)));
     let mut random = Random(7);
     let (mut some, mut pruned) = (0, 0);
     for _ in 0..150 {
@@ -154,6 +177,7 @@ fn random_trees_agree_with_a_naive_evaluation() {
         for path in [&parquet, &arrow] {
             assert_cells(&read(path, &request).unwrap(), &expected);
         }
+        assert_cells(&read_of(&csv, &request).unwrap(), &expected);
     }
     assert!(some > 60 && pruned > 300, "{some} of the filters select, {pruned} groups were pruned");
 }
