@@ -72,7 +72,7 @@ pub(crate) struct Batch {
     pub instructions: Vec<Instruction>,
     /// For each instruction, what it binds; `None` for a drop.
     pub outputs: Vec<Option<Output>>,
-    /// Bytes of its inline operands.
+    /// Bytes of its inline operands, and of lists.
     pub inline_bytes: u64,
 }
 
@@ -90,7 +90,7 @@ pub(crate) struct BatchLimits {
     pub instructions_max: usize,
     /// Of one inline operand; larger ones go by `Put`.
     pub inline_bytes_max: u64,
-    /// Of all inline operands of a program.
+    /// Of all inline operands of a program, and of lists.
     pub inline_total_bytes_max: u64,
 }
 
@@ -103,6 +103,7 @@ pub(crate) fn batches(items: Vec<Item>, limits: BatchLimits) -> Vec<Batch> {
             Item::Bind(Bind { how: How::Upload(upload), .. }) if upload.bytes() <= limits.inline_bytes_max => {
                 upload.bytes()
             }
+            Item::Bind(Bind { how: How::Op(op), .. }) => op.list_bytes(),
             Item::Bind(_) | Item::Drop(_) | Item::Cleanup(_) => 0,
         };
         let full = batch.instructions.len() >= limits.instructions_max

@@ -48,6 +48,8 @@ pub(crate) enum Combine {
     },
     /// Correlations, from the parts of a covariance of one operand.
     Correlation,
+    /// Two columns: distinct values in order, and how often each is there.
+    Counts,
     /// One below the other (`Rows`), or side by side (`Columns`).
     Concat(Cut),
 }
@@ -76,6 +78,7 @@ impl Combine {
             Self::PresentMax => fold(parts, f64::max),
             Self::Covariance { operands, ddof } => covariance(&parts, operands, ddof),
             Self::Correlation => correlation(&covariance(&parts, 1, 0)),
+            Self::Counts => counts(&parts),
             Self::Concat(_) if parts.len() == 1 => parts.remove(0),
             Self::Concat(cut) => concat(cut, parts),
         }
@@ -207,6 +210,20 @@ fn between(left: &Array2<f64>, right: &Array2<f64>, more_left: &Array2<f64>, mor
     })
 }
 
+/// The values of all parts in order, NaN last, each once.
+fn counts(parts: &[Array2<f64>]) -> Array2<f64> {
+    let mut all: Vec<(f64, f64)> = parts.iter().flat_map(|part| part.rows()).map(|row| (row[0], row[1])).collect();
+    all.sort_by(|(a, _), (b, _)| a.partial_cmp(b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan())));
+    let mut merged: Vec<(f64, f64)> = Vec::with_capacity(all.len());
+    for (value, count) in all {
+        match merged.last_mut() {
+            Some((last, sum)) if *last == value || (last.is_nan() && value.is_nan()) => *sum += count,
+            _ => merged.push((value, count)),
+        }
+    }
+    Array2::from_shape_fn((merged.len(), 2), |(i, j)| if j == 0 { merged[i].0 } else { merged[i].1 })
+}
+
 /// All parts in one array, column-major, as they come from the sites; each part is freed once it is copied.
 fn concat(cut: Cut, parts: Vec<Array2<f64>>) -> Array2<f64> {
     let along = |part: &Array2<f64>| if cut == Cut::Rows { part.nrows() } else { part.ncols() };
@@ -286,6 +303,15 @@ mod tests {
             assert!(combine.apply(vec![array![[1.0]], array![[f64::NAN]]])[[0, 0]].is_nan());
         }
         assert_eq!(Combine::Max.apply(vec![array![[1.0, 5.0]], array![[2.0, 3.0]]]), array![[2.0, 5.0]]);
+    }
+
+    #[test]
+    fn values_of_all_sites_are_counted_together() {
+        let parts = vec![array![[-1.0, 2.0], [0.0, 5.0], [f64::NAN, 1.0]], array![[0.0, 1.0], [3.0, 1.0]]];
+        let merged = Combine::Counts.apply([parts, vec![array![[f64::NAN, 4.0]]]].concat());
+        assert_eq!(merged.column(1).to_vec(), [2.0, 6.0, 1.0, 5.0]);
+        assert_eq!(merged.slice(s![..3, 0]).to_vec(), [-1.0, 0.0, 3.0]);
+        assert_eq!(Combine::Counts.apply(vec![Array2::zeros((0, 2))]).dim(), (0, 2));
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl Pending {
         Ok(self.fetch().await?[[0, 0]])
     }
 
-    /// The shape that the result will have.
+    /// The shape that the result will have; of distinct values, the largest that it may have.
     pub fn shape(&self) -> Shape {
         let first = self.fetches.first().map_or(Shape::new(0, 0), |fetch| fetch.shape);
         let sum = |cut: Cut| self.fetches.iter().map(|fetch| cut.extent(fetch.shape)).sum();
@@ -76,7 +76,7 @@ impl Pending {
                 let columns = self.fetches[..operands].iter().map(|fetch| fetch.shape.columns).sum();
                 Shape::new(first.columns, columns)
             }
-            Combine::Concat(Cut::Rows) => Shape::new(sum(Cut::Rows), first.columns),
+            Combine::Counts | Combine::Concat(Cut::Rows) => Shape::new(sum(Cut::Rows), first.columns),
             Combine::Concat(Cut::Columns) => Shape::new(first.rows, sum(Cut::Columns)),
             Combine::Sum
             | Combine::Mean(_)

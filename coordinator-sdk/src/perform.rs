@@ -7,7 +7,7 @@ use fondaco_proto::Op;
 use crate::{
     Error, FedMatrix, Operand, Outcome, Pending, Result,
     layout::Layout,
-    plan::{Arg, Input, Plan, Planned, Step, plan},
+    plan::{Arg, Counted, Input, Plan, Planned, Step, plan},
     queue::{How, Variable},
     session::Session,
     transfer::Upload,
@@ -30,6 +30,31 @@ pub(crate) fn perform_planned(
     operands: Vec<Operand>,
     plan: impl FnOnce(&[Arg]) -> Result<Plan>,
 ) -> Result<Outcome> {
+    let operands = matrices(session, name, operands)?;
+    let args: Vec<Arg> = operands.iter().map(Operand::arg).collect();
+    carry_out(session, plan(&args)?, &operands)
+}
+
+/// Plans something of these operands that stays, with as many rows as only the data know, and queues it: the layout
+/// that rows are chosen from, and what will be bound.
+pub(crate) fn perform_counted(
+    session: &Arc<Session>,
+    name: &str,
+    operands: Vec<Operand>,
+    plan: impl FnOnce(&[Arg]) -> Result<Counted>,
+) -> Result<(Layout, Vec<Arc<Variable>>)> {
+    let operands = matrices(session, name, operands)?;
+    let args: Vec<Arg> = operands.iter().map(Operand::arg).collect();
+    let Counted { steps, parts, layout } = plan(&args)?;
+    let mut performer = Performer::new(session, &operands);
+    for step in steps {
+        performer.step(step)?;
+    }
+    Ok((layout, parts.into_iter().map(|step| performer.results[step].clone()).collect()))
+}
+
+/// The operands as matrices; they belong to this federation, and none is known to have failed.
+fn matrices(session: &Arc<Session>, name: &str, operands: Vec<Operand>) -> Result<Vec<Operand>> {
     let operands: Vec<Operand> = operands.into_iter().map(Operand::into_matrix).collect();
     for operand in &operands {
         if let Operand::Fed(matrix) = operand {
@@ -39,13 +64,12 @@ pub(crate) fn perform_planned(
             matrix.check()?;
         }
     }
-    let args: Vec<Arg> = operands.iter().map(Operand::arg).collect();
-    carry_out(session, plan(&args)?, &operands)
+    Ok(operands)
 }
 
 /// Queues the steps of a plan.
 pub(crate) fn carry_out(session: &Arc<Session>, plan: Plan, operands: &[Operand]) -> Result<Outcome> {
-    let mut performer = Performer { session, operands, uploads: HashMap::new(), results: Vec::new() };
+    let mut performer = Performer::new(session, operands);
     let shapes: Vec<_> = plan.steps.iter().map(|step| step.shape).collect();
     for step in plan.steps {
         performer.step(step)?;
@@ -73,13 +97,18 @@ struct Performer<'a> {
     results: Vec<Arc<Variable>>,
 }
 
-impl Performer<'_> {
+impl<'a> Performer<'a> {
+    fn new(session: &'a Arc<Session>, operands: &'a [Operand]) -> Self {
+        Self { session, operands, uploads: HashMap::new(), results: Vec::new() }
+    }
+
     fn step(&mut self, step: Step) -> Result<()> {
         let site = self.session.site(&step.site)?;
         let inputs: Vec<Arc<Variable>> =
             step.inputs.into_iter().map(|input| self.variable(input, site)).collect::<Result<_>>()?;
         let ids = inputs.iter().map(|variable| variable.id).collect();
-        self.results.push(self.session.bind(site, How::Op(step.op), ids, Some(step.shape)));
+        let shape = step.op.rows_decided_by().is_none().then_some(step.shape);
+        self.results.push(self.session.bind(site, How::Op(step.op), ids, shape));
         Ok(())
     }
 

@@ -72,7 +72,7 @@ pub(crate) struct Bind {
     pub output: VarId,
     pub how: How,
     pub inputs: Vec<VarId>,
-    /// Its planned shape; only a read has none.
+    /// Its planned shape; none where only the data know it.
     pub shape: Option<Shape>,
     pub handle: Weak<Variable>,
 }

@@ -78,9 +78,7 @@ impl Read {
             let op = Op::Create(CreateOp::Read(read));
             variables.push(self.session.bind(site, How::Op(op), Vec::new(), None));
         }
-        self.session.flush().await;
-        let shape = |variable: &Arc<Variable>| variable.bound.get().cloned().unwrap_or(Err(Error::Closed));
-        let shapes: Vec<Shape> = variables.iter().map(shape).collect::<Result<_>>()?;
+        let shapes = self.session.shapes(&variables).await?;
         let layout = self.layout(&shapes)?;
         let extents: Vec<u64> = shapes.iter().map(|shape| self.cut.extent(*shape)).collect();
         let parts = Layout::kept(&extents).into_iter().map(|part| variables[part].clone()).collect();

@@ -80,6 +80,16 @@ impl Session {
         }
     }
 
+    /// Sends all that waits; the shapes of these variables, which only receipts tell.
+    ///
+    /// # Errors
+    /// The first of the programs that should have bound them.
+    pub async fn shapes(self: &Arc<Self>, variables: &[Arc<Variable>]) -> Result<Vec<Shape>> {
+        self.flush().await;
+        let shape = |variable: &Arc<Variable>| variable.bound.get().cloned().unwrap_or(Err(Error::Closed));
+        variables.iter().map(shape).collect()
+    }
+
     async fn send(self: Arc<Self>) {
         let mut failed = self.flight.lock().await;
         let mut programs = JoinSet::new();

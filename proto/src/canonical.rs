@@ -24,6 +24,12 @@ impl Canonical {
         self
     }
 
+    /// A signed integer.
+    pub fn i64(&mut self, value: i64) -> &mut Self {
+        self.0.extend_from_slice(&value.to_le_bytes());
+        self
+    }
+
     /// A number by its bits; all NaN are one.
     pub fn f64(&mut self, value: f64) -> &mut Self {
         let bits = if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() };

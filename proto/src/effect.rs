@@ -112,6 +112,16 @@ pub enum Measure {
         /// Whether a tenant could have chosen which value is 0.
         shifted: bool,
     },
+    /// Some of the rows, which data chose: as `Linear` if they are plain, else as `Cells`, and by how many were taken
+    /// and how many left; these may be nobody where the choice is the data's own and not `shifted`.
+    Chosen {
+        /// Whether the rows are plain.
+        plain: bool,
+        /// Whether a tenant could have made the choice.
+        shifted: bool,
+    },
+    /// Rows were counted by what they hold, the counts being the last column: the smallest of them.
+    Groups,
     /// Sums over data rows where no factor is plain: the terms behind each cell, and the listed inputs as weights.
     Terms(Vec<usize>),
 }

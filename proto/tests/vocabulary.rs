@@ -60,16 +60,43 @@ fn samples() -> Vec<Op> {
     }
     ops.push(Op::Aggregate(AggregateOp { ddof: 1, ..AggregateOp::new(AggregateFunction::Var, Axis::All) }));
     ops.extend(MatmulOp::ALL.iter().map(|op| Op::Matmul(*op)));
-    ops.extend(ReorgOp::ALL.iter().map(|op| Op::Reorg(*op)));
+    let simple = [ReorgOp::Transpose, ReorgOp::Vstack, ReorgOp::Hstack, ReorgOp::Flip];
+    ops.extend(simple.map(Op::Reorg));
     ops.push(Op::Slice(SliceOp::Range { rows: 1..2, columns: 0..3 }));
     ops.push(Op::Slice(SliceOp::Range { rows: 0..3, columns: 1..2 }));
     ops.push(Op::Slice(SliceOp::Columns(vec![2, 0, 2])));
     ops
 }
 
+/// More members of the families that move and choose cells, in the order in which they came.
+fn moved() -> Vec<Op> {
+    let sort = |by, descending, indices| ReorgOp::Sort { by, descending, indices };
+    let mut ops: Vec<Op> = [
+        ReorgOp::FlipColumns,
+        ReorgOp::Unique,
+        ReorgOp::Diagonal { offset: -2 },
+        ReorgOp::Diag { columns: 3, offset: -2 },
+        ReorgOp::Triangle { upper: false, k: 1 },
+        ReorgOp::Triangle { upper: true, k: 1 },
+        ReorgOp::Reshape(Shape::new(2, 3)),
+        ReorgOp::Reshape(Shape::new(3, 2)),
+        sort(1, false, false),
+        sort(1, true, false),
+        sort(1, false, true),
+        sort(2, false, false),
+    ]
+    .map(Op::Reorg)
+    .into();
+    ops.push(Op::Slice(SliceOp::Rows(vec![2, 0, 2])));
+    ops.push(Op::Slice(SliceOp::Rows(vec![])));
+    ops.push(Op::Slice(SliceOp::Set { rows: 1..2, columns: 0..3 }));
+    ops.push(Op::Slice(SliceOp::FilterRows));
+    ops
+}
+
 #[test]
 fn every_operator_survives_the_wire() {
-    for op in samples() {
+    for op in samples().into_iter().chain(moved()) {
         assert_eq!(Op::try_from(wire::Op::from(op.clone())).unwrap(), op);
     }
 }
@@ -77,7 +104,7 @@ fn every_operator_survives_the_wire() {
 #[test]
 fn canonical_bytes_are_injective() {
     let mut seen: HashMap<Vec<u8>, Op> = HashMap::new();
-    for op in samples() {
+    for op in samples().into_iter().chain(moved()) {
         if let Some(other) = seen.insert(op.canonical(), op.clone()) {
             panic!("{op:?} and {other:?} share their canonical bytes");
         }
@@ -89,7 +116,11 @@ fn canonical_bytes_are_pinned() {
     let all: Vec<u8> = samples().iter().flat_map(Op::canonical).collect();
     // A change here changes lineage keys: it needs a new PROTOCOL_VERSION and lineage VERSION.
     assert_eq!(blake3::hash(&all).to_hex().as_str(), PINNED);
+    let moved: Vec<u8> = moved().iter().flat_map(Op::canonical).collect();
+    assert_eq!(blake3::hash(&moved).to_hex().as_str(), PINNED_MOVED);
 }
+
+const PINNED_MOVED: &str = "0df3775f137b10d158f576357a73bc68881039e7ed9868be4a846f319734fc7d";
 
 const PINNED: &str = "db9a56f085c28929f84b1760af551245165dc839173a79821a0552abe82b8cac";
 
@@ -110,6 +141,12 @@ fn missing_and_unknown_operators_are_refused() {
     let backwards = wire::slice_op::Range { row_start: 2, row_end: 1, ..Default::default() };
     let backwards = wire::SliceOp { op: Some(wire::slice_op::Op::Range(backwards)) };
     refused(wire::Op { family: Some(wire::op::Family::Slice(backwards)) });
+    for kind in [0, -1, 99] {
+        let reorg = wire::ReorgOp { op: Some(wire::reorg_op::Op::Kind(kind)) };
+        refused(wire::Op { family: Some(wire::op::Family::Reorg(reorg)) });
+    }
+    let long = Op::Slice(SliceOp::Rows(vec![0; SliceOp::INDICES_MAX + 1]));
+    assert_eq!(Op::try_from(wire::Op::from(long)).unwrap_err().code(), ErrorCode::Limit);
 }
 
 #[test]
@@ -278,4 +315,38 @@ fn rows_are_not_counted_twice_and_extremes_are_marked() {
     assert!(!effect(max(Axis::Columns), &[UPLOAD]).extreme);
     let entangled = Facet { axes: Axes::Entangled, ..ROWS };
     assert_eq!(effect(max(Axis::All), &[entangled]).axes, Axes::Entangled);
+}
+
+#[test]
+fn chosen_rows_are_the_same_rows_or_nobodys() {
+    let take = |indices: &[u64]| effect(Op::Slice(SliceOp::Rows(indices.to_vec())), &[ROWS]);
+    assert_eq!(take(&[2, 3, 4]).selection, Selection::Range(2, 5));
+    assert_eq!((take(&[4, 2]).axes, take(&[4, 2]).selection), (Axes::Rows, Selection::Some));
+    assert_eq!(take(&[4, 2, 4]).axes, Axes::Entangled);
+    let of = |x: Facet, mask: Facet| effect(Op::Slice(SliceOp::FilterRows), &[x, mask]);
+    let mask = Facet { shape: Shape::new(9, 1), ..ROWS };
+    let made = Facet { plain: false, native: false, ..mask };
+    let own = Facet { shape: Shape::new(9, 1), ..UPLOAD };
+    assert_eq!(of(ROWS, own).measure, Measure::Linear);
+    assert_eq!(of(ROWS, mask).measure, Measure::Chosen { plain: true, shifted: false });
+    assert_eq!(of(made, made).measure, Measure::Chosen { plain: false, shifted: true });
+    assert_eq!(of(ROWS, made).selection, Selection::Some);
+    assert_eq!(of(UPLOAD, mask).axes, Axes::Entangled);
+    let reorg = |op: ReorgOp, x: Facet| effect(Op::Reorg(op), &[x]);
+    let sorted = reorg(ReorgOp::Sort { by: 0, descending: false, indices: false }, ROWS);
+    assert_eq!((sorted.plain, sorted.native, sorted.selection), (true, true, Selection::Some));
+    assert_eq!(reorg(ReorgOp::Sort { by: 0, descending: false, indices: true }, ROWS).axes, Axes::Entangled);
+    assert_eq!(reorg(ReorgOp::Reshape(Shape::new(2, 9)), ROWS).axes, Axes::Entangled);
+    assert_eq!(reorg(ReorgOp::Diag { columns: 9, offset: 0 }, mask).axes, Axes::Entangled);
+    let distinct = reorg(ReorgOp::Unique, mask);
+    assert_eq!((distinct.axes, distinct.extreme, distinct.measure), (Axes::None, true, Measure::Groups));
+    let diagonal = reorg(ReorgOp::Diagonal { offset: -3 }, ROWS);
+    assert_eq!((diagonal.plain, diagonal.selection), (false, Selection::Range(3, 5)));
+    let set = |rows, columns, y: Facet| effect(Op::Slice(SliceOp::Set { rows, columns }), &[ROWS, y]);
+    assert_eq!(set(0..9, 0..1, own).measure, Measure::Weights(vec![1]));
+    assert!(set(0..9, 0..1, mask).plain);
+    assert_eq!(set(1..9, 0..1, Facet { shape: Shape::new(1, 1), ..UPLOAD }).axes, Axes::Entangled);
+    assert_eq!(Op::Slice(SliceOp::FilterRows).rows_decided_by(), Some(1));
+    assert_eq!(Op::Reorg(ReorgOp::Unique).rows_decided_by(), Some(0));
+    assert_eq!(Op::Reorg(ReorgOp::Flip).rows_decided_by(), None);
 }

@@ -94,17 +94,9 @@ impl Step<'_> {
             label = Label::free(effect.plain);
         }
 
-        if self.inner && !measured {
-            let cx = kernels::Context { memory: &self.worker.memory, cancel: self.cancel, parallel: false };
-            if let Some(value) = kernels::defer(op, &values, shape, &cx)? {
-                let charge = self.account.charge(0)?;
-                let receipt = Receipt { shape: Some(shape), fused: true, ..Receipt::default() };
-                return Ok((Bound { value, support: Support::FULL, trace, reach, label, charge }, receipt));
-            }
-        }
-        if let Some(value) = kernels::narrowed(op, &values) {
+        if let Some((value, fused)) = self.uncomputed(op, &values, shape, measured)? {
             let charge = self.account.charge(0)?;
-            let receipt = Receipt { shape: Some(shape), ..Receipt::default() };
+            let receipt = Receipt { shape: Some(shape), fused, ..Receipt::default() };
             return Ok((Bound { value, support: Support::FULL, trace, reach, label, charge }, receipt));
         }
         let charged = kernels::bytes_max(op, &values, shape)?;
@@ -133,15 +125,46 @@ impl Step<'_> {
                 (reservation.fill(cached, bytes), false)
             }
         };
+        let shape = cached.value.shape();
         // What did not stay sparse takes more than was charged.
         let more = cached.value.bytes().saturating_sub(charged);
-        let charge = if more > 0 { charge.merge(self.account.charge(more)?) } else { charge };
+        let mut charge = if more > 0 { charge.merge(self.account.charge(more)?) } else { charge };
         let receipt = receipt(shape, hit, begun);
         let of_inputs = inputs.iter().map(|bound| bound.support);
         let support = of_inputs.fold(cached.support.unwrap_or(Support::FULL), Support::weakest);
         // Rows that are not told apart by their digits any more are no plain rows. This, too, follows from the key.
         label.plain &= support.is_exact();
+        label.settle(&effect.selection, shape);
+        if let Some(decider) = op.rows_decided_by() {
+            charge.reduce_to(shape.footprint_bytes()?);
+            let entangled = label.axes == Axes::Entangled;
+            self.release_rows(op.name(), labels[decider], if entangled { Support::NONE } else { support }, &trace)?;
+        }
         Ok((Bound { value: cached.value, support, trace, reach, label, charge }, receipt))
+    }
+
+    /// The value where nothing needs to be computed now, and whether that is because it is computed where it is used.
+    fn uncomputed(&self, op: &Op, inputs: &[Value], shape: Shape, measured: bool) -> Result<Option<(Value, bool)>> {
+        if self.inner && !measured {
+            let cx = kernels::Context { memory: &self.worker.memory, cancel: self.cancel, parallel: false };
+            if let Some(value) = kernels::defer(op, inputs, shape, &cx)? {
+                return Ok(Some((value, true)));
+            }
+        }
+        Ok(kernels::narrowed(op, inputs).map(|value| (value, false)))
+    }
+
+    /// How many rows data gave a value is a release by itself.
+    fn release_rows(&self, operator: &str, decider: &Label, support: Support, trace: &Trace) -> Result<()> {
+        if decider.level == Level::Public {
+            return Ok(());
+        }
+        let scope = self.staged.scope();
+        let may_read = |dataset: &str| self.worker.catalog.may_read(scope.tenant(), dataset);
+        let decision = self.worker.gate.release_rows(operator, decider, support, may_read);
+        let count = Shape::new(1, 1);
+        self.worker.record(scope, "row count", trace, count, decider, decision.as_ref().err())?;
+        decision
     }
 
     /// A small upload that came with the program.

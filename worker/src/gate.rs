@@ -74,6 +74,33 @@ impl Gate {
         support.rows >= min && support.effective * (1.0 + ROUNDING) >= min
     }
 
+    /// Whether the number of rows that data gave a value may be told, as an aggregate over what decided it: `decider` is
+    /// the label of that, `support` says how many rows were taken, how many left, and decided it effectively.
+    ///
+    /// # Errors
+    /// `ReleaseDenied`, always the same for one operator.
+    pub fn release_rows(
+        &self,
+        operator: &str,
+        decider: &Label,
+        support: Support,
+        may_read: impl Fn(&str) -> bool,
+    ) -> Result<()> {
+        let count = Label { axes: Axes::None, ..decider.clone() };
+        if decider.axes != Axes::Entangled && self.release(&count, support, may_read).is_ok() {
+            return Ok(());
+        }
+        let protected = decider.sources.iter().filter(|source| source.level > Level::Public);
+        let names: Vec<_> = protected.map(|source| &*source.dataset).collect();
+        Err(Error::denied(format!(
+            "{operator}: how many rows there are would tell of fewer than {} rows of {}, be they taken, left out or \
+             equal, or of rows that were combined or weighted unevenly; let more rows decide, or filter when the \
+             dataset is read",
+            self.release_rows_min,
+            names.join(", ")
+        )))
+    }
+
     /// Whether the number of rows that a selection left may be told.
     ///
     /// # Errors

@@ -112,7 +112,11 @@ impl Label {
         let (mut sources, overlapping) = join(inputs, &effect.selection, groups, result);
         let leaves_out = matches!(
             effect.measure,
-            Measure::Weights(_) | Measure::Terms(_) | Measure::NonZero { .. } | Measure::Present { .. }
+            Measure::Weights(_)
+                | Measure::Terms(_)
+                | Measure::NonZero { .. }
+                | Measure::Present { .. }
+                | Measure::Groups
         );
         if leaves_out && effect.axes == Axes::None {
             // Weights and gaps may leave out rows, and the difference of two weighted sums may be one row.
@@ -129,6 +133,23 @@ impl Label {
             extreme: effect.extreme || inputs.iter().any(|label| label.extreme),
             mixed: overlapping || inputs.iter().any(|label| label.mixed),
             sources: sources.into(),
+        }
+    }
+}
+
+impl Label {
+    /// The same, now that the shape of a selection's result is known: its rows are told apart by their place in it.
+    pub fn settle(&mut self, selection: &Selection, shape: Shape) {
+        let extent = match self.axes {
+            Axes::Rows => shape.rows,
+            Axes::Columns => shape.columns,
+            Axes::None | Axes::Both | Axes::Entangled => return,
+        };
+        if *selection == Selection::Some
+            && let [source] = Arc::make_mut(&mut self.sources)
+            && let [rows] = source.rows.as_mut_slice()
+        {
+            *rows = RowSet { start: 0, end: extent, ..*rows };
         }
     }
 }
@@ -203,7 +224,9 @@ fn selected(rows: &RowSet, lone: bool, selection: &Selection, result: Key) -> Ro
             RowSet { selection: Key::apply(&range, &[rows.selection]), ..*rows }
         }
         Selection::Reversed => RowSet { reversed: !rows.reversed, ..*rows },
-        Selection::Some => RowSet { selection: Key::apply(b"some", &[rows.selection, result]), ..*rows },
+        Selection::Some => {
+            RowSet { selection: Key::apply(b"some", &[rows.selection, result]), reversed: false, ..*rows }
+        }
     }
 }
 
@@ -280,6 +303,28 @@ mod tests {
         let gaps = Effect::keeping(Axes::None, false).measured(Measure::Present { plain: true });
         let sum = |name: &[u8]| Label::derive(&gaps, &[&rows(0, 9)], GROUPS, Key::apply(name, &[]));
         assert!(derive(Selection::All, &[&sum(b"one"), &sum(b"other")]).mixed);
+    }
+
+    #[test]
+    fn chosen_rows_are_told_apart_by_their_place() {
+        let chosen = |name: &[u8]| {
+            let effect = Effect::keeping(Axes::Rows, true).selecting(Selection::Some);
+            let mut label = Label::derive(&effect, &[&rows(10, 20)], GROUPS, Key::apply(name, &[]));
+            label.settle(&Selection::Some, Shape::new(7, 2));
+            label
+        };
+        let seven = chosen(b"seven");
+        assert_eq!((seven.sources[0].rows[0].start, seven.sources[0].rows[0].end), (0, 7));
+        assert!(!derive(Selection::All, &[&seven, &seven]).mixed);
+        for other in [rows(10, 20), rows(17, 20), chosen(b"others")] {
+            assert!(derive(Selection::All, &[&seven, &other]).mixed);
+            assert!(derive(Selection::Concatenated, &[&seven, &other]).mixed);
+        }
+        // The last two of them, from either end.
+        let (turned, last) = (derive(Selection::Reversed, &[&seven]), derive(Selection::Range(5, 7), &[&seven]));
+        let first = derive(Selection::Range(0, 2), &[&turned]);
+        assert!(derive(Selection::Concatenated, &[&first, &last]).mixed);
+        assert!(!derive(Selection::Concatenated, &[&first, &derive(Selection::Range(0, 5), &[&seven])]).mixed);
     }
 
     #[test]

@@ -72,6 +72,13 @@ impl Charge {
         self.bytes += std::mem::take(&mut other.bytes);
         self
     }
+
+    /// Gives back what is charged beyond so many bytes.
+    pub fn reduce_to(&mut self, bytes: u64) {
+        let beyond = self.bytes.saturating_sub(bytes);
+        self.bytes -= beyond;
+        self.account.bytes.fetch_sub(beyond, Ordering::Relaxed);
+    }
 }
 
 impl fmt::Debug for Charge {
@@ -124,7 +131,9 @@ mod tests {
     fn charges_come_back_and_limits_hold() {
         let accounts = Accounts::new(100);
         let account = accounts.of(TenantTag::new(1));
-        let charge = account.charge(80).unwrap();
+        let mut charge = account.charge(90).unwrap();
+        charge.reduce_to(80);
+        charge.reduce_to(95);
         assert!(account.charge(21).unwrap_err().message().contains("tenant_bytes_max"));
         assert!(account.charge(u64::MAX).is_err());
         assert!(accounts.of(TenantTag::new(2)).charge(100).is_ok());

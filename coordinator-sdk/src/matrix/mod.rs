@@ -4,6 +4,7 @@ mod aggregate;
 mod elementwise;
 mod matmul;
 mod reorg;
+mod slice;
 
 use std::{fmt, sync::Arc};
 

@@ -7,8 +7,8 @@ pub(crate) mod cov;
 mod create;
 mod elementwise;
 mod matmul;
-mod reorg;
-mod slice;
+pub(crate) mod reorg;
+pub(crate) mod slice;
 
 use std::{ops::Range, sync::Arc};
 
@@ -91,6 +91,17 @@ pub(crate) struct Plan {
     pub steps: Vec<Step>,
     /// What becomes of their results.
     pub result: Planned,
+}
+
+/// Instructions that stay, with as many rows as only the data know: their receipts say it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Counted {
+    /// Instructions, inputs before what uses them.
+    pub steps: Vec<Step>,
+    /// The steps whose results stay.
+    pub parts: Vec<usize>,
+    /// Where the rows are that are chosen from.
+    pub layout: Layout,
 }
 
 /// Plans one operator. `onto` is the layout of what is created, for operators without inputs.
@@ -178,11 +189,12 @@ impl Builder<'_> {
 
     /// The results of these inputs, all of them steps, released and combined.
     fn local(self, parts: Vec<Input>, combine: Combine) -> Plan {
-        let steps = parts.into_iter().filter_map(|part| match part {
-            Input::Step(step) => Some(step),
-            Input::Part { .. } | Input::Region { .. } => None,
-        });
-        Plan { result: Planned::Local(steps.collect(), combine), steps: self.steps }
+        Plan { result: Planned::Local(steps_of(parts), combine), steps: self.steps }
+    }
+
+    /// The results of these inputs, all of them steps, which stay with as many rows as their data say.
+    fn counted(self, layout: Layout, parts: Vec<Input>) -> Counted {
+        Counted { steps: self.steps, parts: steps_of(parts), layout }
     }
 
     /// One instruction per site over all its parts, in layout order, the inputs repeated part after part behind the
@@ -203,6 +215,14 @@ impl Builder<'_> {
         }
         Ok(results)
     }
+}
+
+fn steps_of(inputs: Vec<Input>) -> Vec<usize> {
+    let step = |input| match input {
+        Input::Step(step) => Some(step),
+        Input::Part { .. } | Input::Region { .. } => None,
+    };
+    inputs.into_iter().filter_map(step).collect()
 }
 
 /// Parts of one argument, all of them.
@@ -258,6 +278,10 @@ mod testing {
 
     /// One step as text: `site op(inputs)`; parts as `argument.part`, regions as `argument[rows,columns]`.
     pub(super) fn steps(plan: &Plan) -> Vec<String> {
+        written(&plan.steps)
+    }
+
+    pub(super) fn written(steps: &[Step]) -> Vec<String> {
         let input = |input: &Input| match input {
             Input::Part { arg, part } => format!("{arg}.{part}"),
             Input::Region { arg, rows, columns } => format!("{arg}[{rows:?},{columns:?}]"),
@@ -267,7 +291,7 @@ mod testing {
             let inputs: Vec<String> = step.inputs.iter().map(input).collect();
             format!("{} {}({})", step.site, step.op.name(), inputs.join(" "))
         };
-        plan.steps.iter().map(step).collect()
+        steps.iter().map(step).collect()
     }
 
     pub(super) fn fed(plan: &Plan) -> &Layout {

@@ -1,30 +1,94 @@
-//! Some of the cells: whole parts are kept as they are, the others sliced at their sites.
+//! Some of the cells, or others in their place: whole parts are kept as they are, the others sliced at their sites.
 
 use std::ops::Range;
 
 use fondaco_proto::{Op, op::SliceOp};
 
-use super::{Builder, Input, Plan};
+use super::{Arg, Builder, Counted, Input, Plan, parts_of};
 use crate::{
-    Result,
+    Error, Result,
     layout::{Cut, Layout},
 };
 
-pub(super) fn plan(op: &SliceOp, mut builder: Builder) -> Result<Plan> {
+mod listed;
+
+pub(super) fn plan(op: &SliceOp, builder: Builder) -> Result<Plan> {
     let name = Op::Slice(op.clone()).name();
     let layout = builder.only(name)?.clone();
-    let out = Op::Slice(op.clone()).shape(&[layout.shape()])?;
-    match (op, layout.viewed(Cut::Rows)) {
-        (SliceOp::Range { rows, columns }, _) => range(rows, columns, &layout, builder),
-        (SliceOp::Columns(_), Some(layout)) => {
-            let parts = builder.each(&layout, op.clone(), |part| vec![Input::Part { arg: 0, part }])?;
-            Ok(builder.fed(layout.with_across(out.columns), parts))
+    match op {
+        SliceOp::Range { rows, columns } => range(rows, columns, &layout, builder),
+        SliceOp::Columns(indices) => listed::plan(Cut::Columns, indices, &layout, builder),
+        SliceOp::Rows(indices) => listed::plan(Cut::Rows, indices, &layout, builder),
+        SliceOp::Set { rows, columns } => set(rows, columns, &layout, builder),
+        SliceOp::FilterRows => {
+            Err(Error::plan("filter_rows: only the data know how many rows there are; await filter_rows"))
         }
-        (SliceOp::Columns(indices), None) => columns_of_a_column_cut(indices, &layout, builder),
     }
 }
 
+/// The rows that a mask takes; it is cut as they are or, of a column cut, sent whole.
+pub(crate) fn filter_rows(args: &[Arg]) -> Result<Counted> {
+    let mut builder = Builder { args, steps: Vec::new() };
+    let layout = builder.only("filter_rows")?.clone();
+    let op = || SliceOp::FilterRows;
+    Op::Slice(op()).shape(&builder.shapes())?;
+    let (layout, masks) = match layout.viewed(Cut::Rows) {
+        Some(rows) => (rows.clone(), builder.along("filter_rows", 1, &rows)?),
+        None => (layout.clone(), builder.whole("filter_rows", 1, &layout)?),
+    };
+    let parts = builder.each(&layout, op(), |part| vec![Input::Part { arg: 0, part }, masks[part].clone()])?;
+    Ok(builder.counted(layout, parts))
+}
+
+/// What a mask of the coordinator takes: the layout of the result, and which of the parts it has.
+pub(crate) fn filtered(layout: &Layout, mask: &[bool]) -> Result<(Layout, Vec<usize>)> {
+    let taken = |range: Range<u64>| {
+        let rows = mask.iter().skip(range.start as usize).take((range.end - range.start) as usize);
+        rows.filter(|taken| **taken).count() as u64
+    };
+    if layout.cut() == Cut::Columns {
+        return Ok((layout.with_across(taken(0..layout.shape().rows)), (0..layout.parts().len()).collect()));
+    }
+    let extents: Vec<u64> = layout.parts().iter().map(|part| taken(part.range.clone())).collect();
+    let sites = layout.parts().iter().map(|part| part.site.clone());
+    let kept = Layout::kept(&extents);
+    Ok((Layout::new(Cut::Rows, sites.zip(extents), layout.shape().columns)?, kept))
+}
+
+/// Each part that the region touches by itself.
+fn set(rows: &Range<u64>, columns: &Range<u64>, layout: &Layout, mut builder: Builder) -> Result<Plan> {
+    let shapes = builder.shapes();
+    Op::Slice(SliceOp::Set { rows: rows.clone(), columns: columns.clone() }).shape(&shapes)?;
+    let cut = layout.cut();
+    let (along, across) = if cut == Cut::Rows { (rows, columns) } else { (columns, rows) };
+    let mut parts = parts_of(0, layout);
+    let touched = |place: &crate::layout::Part| along.start.max(place.range.start)..along.end.min(place.range.end);
+    let touched: Vec<(usize, Range<u64>)> = layout.parts().iter().map(touched).enumerate().collect();
+    let touched: Vec<_> = touched.into_iter().filter(|(_, range)| !range.is_empty() && !across.is_empty()).collect();
+    if touched.is_empty() {
+        return Ok(builder.fed(layout.clone(), parts));
+    }
+    let extents = touched.iter().map(|(part, range)| (layout.parts()[*part].site.clone(), range.end - range.start));
+    let region = Layout::new(cut, extents, across.end - across.start)?;
+    let values = if cut.extent(shapes[1]) == cut.extent(region.shape()) {
+        builder.along("set", 1, &region)?
+    } else {
+        builder.whole("set", 1, &region)?
+    };
+    for ((part, range), value) in touched.into_iter().zip(values) {
+        let place = &layout.parts()[part];
+        let within = range.start - place.range.start..range.end - place.range.start;
+        let set = match cut {
+            Cut::Rows => SliceOp::Set { rows: within, columns: across.clone() },
+            Cut::Columns => SliceOp::Set { rows: across.clone(), columns: within },
+        };
+        parts[part] = builder.push(&place.site, set, vec![Input::Part { arg: 0, part }, value])?;
+    }
+    Ok(builder.fed(layout.clone(), parts))
+}
+
 fn range(rows: &Range<u64>, columns: &Range<u64>, layout: &Layout, mut builder: Builder) -> Result<Plan> {
+    Op::Slice(SliceOp::Range { rows: rows.clone(), columns: columns.clone() }).shape(&[layout.shape()])?;
     let cut = layout.cut();
     let (along, across) = if cut == Cut::Rows { (rows, columns) } else { (columns, rows) };
     let all_across = *across == (0..cut.other().extent(layout.shape()));
@@ -53,31 +117,6 @@ fn range(rows: &Range<u64>, columns: &Range<u64>, layout: &Layout, mut builder: 
     Ok(builder.fed(Layout::new(cut, extents, across.end - across.start)?, inputs))
 }
 
-/// Runs of indices within one part become one part each.
-fn columns_of_a_column_cut(indices: &[u64], layout: &Layout, mut builder: Builder) -> Result<Plan> {
-    let mut runs: Vec<(usize, Vec<u64>)> = Vec::new();
-    for &index in indices {
-        let holds = |place: &crate::layout::Part| place.range.contains(&index);
-        let part = layout.parts().iter().position(holds).unwrap_or(0);
-        let within = index - layout.parts()[part].range.start;
-        match runs.last_mut() {
-            Some((last, run)) if *last == part => run.push(within),
-            _ => runs.push((part, vec![within])),
-        }
-    }
-    if runs.is_empty() {
-        runs.push((0, Vec::new()));
-    }
-    let mut extents = Vec::new();
-    let mut inputs = Vec::new();
-    for (part, run) in runs {
-        let site = layout.parts()[part].site.clone();
-        extents.push((site.clone(), run.len() as u64));
-        inputs.push(builder.push(&site, SliceOp::Columns(run), vec![Input::Part { arg: 0, part }])?);
-    }
-    Ok(builder.fed(Layout::new(Cut::Columns, extents, layout.shape().rows)?, inputs))
-}
-
 #[cfg(test)]
 mod tests {
     use fondaco_proto::Shape;
@@ -104,12 +143,41 @@ mod tests {
     }
 
     #[test]
-    fn columns_in_any_order() {
-        let x = columns(&[("a", 4), ("b", 2)], 3);
-        let plan = planned(SliceOp::Columns(vec![5, 0, 3, 4]), x).unwrap();
-        assert_eq!(steps(&plan), ["b slice_columns(0.1)", "a slice_columns(0.0)", "b slice_columns(0.1)"]);
-        assert_eq!(fed(&plan).shape(), Shape::new(3, 4));
-        let x = rows(&[("a", 4), ("b", 2)], 3);
-        assert_eq!(fed(&planned(SliceOp::Columns(vec![2, 2]), x).unwrap()).shape(), Shape::new(6, 2));
+    fn values_go_to_the_parts_that_have_their_cells() {
+        let x = || rows(&[("a", 4), ("b", 2), ("c", 5)], 3);
+        let set = |rows: Range<u64>, columns: Range<u64>| Op::Slice(SliceOp::Set { rows, columns });
+        let plan_of = |op: Op, args: &[Arg]| plan_op(&op, args, None);
+        let plan = plan_of(set(3..6, 1..3), &[x(), local(3, 2)]).unwrap();
+        assert_eq!(steps(&plan), ["a set(0.0 1[0..1,0..2])", "b set(0.1 1[1..3,0..2])"]);
+        let Op::Slice(SliceOp::Set { rows: within, .. }) = &plan.steps[0].op else { panic!("no set") };
+        assert_eq!((within.clone(), fed(&plan).parts().len()), (3..4, 3));
+        let plan = plan_of(set(3..6, 1..3), &[x(), local(1, 2)]).unwrap();
+        assert_eq!(steps(&plan)[1], "b set(0.1 1[0..1,0..2])");
+        let plan = plan_of(set(3..6, 0..3), &[x(), rows(&[("a", 1), ("b", 2)], 3)]).unwrap();
+        assert_eq!(steps(&plan), ["a set(0.0 1.0)", "b set(0.1 1.1)"]);
+        assert!(plan_of(set(3..6, 0..3), &[x(), rows(&[("a", 2), ("b", 1)], 3)]).is_err());
+        assert!(plan_of(set(3..6, 0..3), &[x(), local(2, 3)]).is_err());
+        assert!(plan_of(set(3..3, 0..3), &[x(), local(1, 1)]).unwrap().steps.is_empty());
+        let z = columns(&[("a", 2), ("b", 1)], 6);
+        let plan = plan_of(set(0..2, 1..3), &[z, local(2, 2)]).unwrap();
+        assert_eq!(steps(&plan), ["a set(0.0 1[0..2,0..1])", "b set(0.1 1[0..2,1..2])"]);
+    }
+
+    #[test]
+    fn masks_are_cut_as_the_rows_are() {
+        let x = rows(&[("a", 4), ("b", 2), ("a", 1)], 3);
+        let counted = filter_rows(&[x.clone(), local(7, 1)]).unwrap();
+        assert_eq!(written(&counted.steps)[1], "b filter_rows(0.1 1[4..6,0..1])");
+        let counted = filter_rows(&[x.clone(), rows(&[("a", 4), ("b", 2), ("a", 1)], 1)]).unwrap();
+        assert_eq!((written(&counted.steps)[2].as_str(), counted.parts.len()), ("a filter_rows(0.2 1.2)", 3));
+        assert!(filter_rows(&[x.clone(), local(6, 1)]).unwrap_err().to_string().contains("must be (7, 1)"));
+        let z = columns(&[("a", 2), ("b", 1)], 7);
+        let counted = filter_rows(&[z.clone(), local(7, 1)]).unwrap();
+        assert_eq!(written(&counted.steps)[1], "b filter_rows(0.1 1[0..7,0..1])");
+        let error = filter_rows(&[z, rows(&[("a", 7)], 1)]).unwrap_err().to_string();
+        assert!(error.contains("would have to move"), "{error}");
+        let Arg::Fed(layout) = x else { panic!("local") };
+        let (taken, kept) = filtered(&layout, &[true, false, true, false, false, false, true]).unwrap();
+        assert_eq!((taken, kept), (Layout::rows([("a", 2), ("a", 1)], 3).unwrap(), vec![0, 2]));
     }
 }

@@ -68,7 +68,7 @@ impl Op {
             Self::Aggregate(op) => op.arity(),
             Self::Matmul(op) => op.arity(),
             Self::Reorg(op) => op.arity(),
-            Self::Slice(_) => Arity::Exactly(1),
+            Self::Slice(op) => op.arity(),
         }
     }
 
@@ -87,7 +87,25 @@ impl Op {
         if fits { Ok(()) } else { Err(Error::invalid(format!("{} takes {right} inputs, not {inputs}", self.name()))) }
     }
 
-    /// The shape of the result.
+    /// The input whose data decide how many rows the result has. Of most operators shapes do: none.
+    pub fn rows_decided_by(&self) -> Option<usize> {
+        match self {
+            Self::Create(_) | Self::Elementwise(_) | Self::Aggregate(_) | Self::Matmul(_) => None,
+            Self::Reorg(op) => (*op == ReorgOp::Unique).then_some(0),
+            Self::Slice(op) => (*op == SliceOp::FilterRows).then_some(1),
+        }
+    }
+
+    /// Bytes that its parameters may take in a message, where they are a list.
+    pub fn list_bytes(&self) -> u64 {
+        match self {
+            Self::Create(_) | Self::Elementwise(_) | Self::Aggregate(_) | Self::Matmul(_) | Self::Reorg(_) => 0,
+            Self::Slice(op) => op.list_bytes(),
+        }
+    }
+
+    /// The shape of the result; where data decide its number of rows ([`Op::rows_decided_by`]), with the most there may
+    /// be.
     ///
     /// # Errors
     /// `Invalid` if the inputs' shapes do not fit, naming them; also for `Read`, whose shape only the data knows.
@@ -99,7 +117,7 @@ impl Op {
             Self::Aggregate(op) => op.shape(inputs),
             Self::Matmul(op) => op.shape(inputs),
             Self::Reorg(op) => op.shape(inputs),
-            Self::Slice(op) => op.shape(inputs[0]),
+            Self::Slice(op) => op.shape(inputs),
         }?;
         shape.bytes()?;
         Ok(shape)
@@ -116,7 +134,7 @@ impl Op {
             Self::Aggregate(op) => op.effect(inputs),
             Self::Matmul(op) => op.effect(inputs),
             Self::Reorg(op) => op.effect(inputs),
-            Self::Slice(op) => op.effect(inputs[0]),
+            Self::Slice(op) => op.effect(inputs),
         }
     }
 

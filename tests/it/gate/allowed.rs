@@ -129,6 +129,86 @@ const USES: &[Use] = &[
         |x| x.sum_axis(Along(0)).insert_axis(Along(0)),
     ),
     (
+        "sums of ten rows that a mask takes",
+        |p, x| {
+            let mask = p.put(&labels(10));
+            let some = p.apply(op::filter_rows(), &[x, mask]);
+            p.apply(op::sum(), &[some])
+        },
+        |x| labels(10).t().dot(x),
+    ),
+    (
+        "the mean of what data chose",
+        |p, x| {
+            let first = p.apply(op::columns(&[0]), &[x]);
+            let mask = p.apply(op::with(BinaryFunction::Less, 0.0), &[first]);
+            let some = p.apply(op::filter_rows(), &[x, mask]);
+            p.apply(op::mean(), &[some])
+        },
+        |x| {
+            let mask = x.slice(s![.., ..1]).mapv(|x| f64::from(u8::from(x < 0.0)));
+            mask.t().dot(x) / mask.sum()
+        },
+    ),
+    (
+        "the gram of rows in another order",
+        |p, x| {
+            let all: Vec<u64> = (0..ROWS as u64).map(|row| row * 7 % ROWS as u64).collect();
+            let turned = p.apply(op::take(&all), &[x]);
+            p.apply(op::gram(), &[turned])
+        },
+        |x| x.t().dot(x),
+    ),
+    (
+        "sums of seven different rows",
+        |p, x| {
+            let seven = p.apply(op::take(&[9, 2, 3, 19, 0, 7, 12]), &[x]);
+            p.apply(op::sum(), &[seven])
+        },
+        |x| x.select(Along(0), &[9, 2, 3, 19, 0, 7, 12]).sum_axis(Along(0)).insert_axis(Along(0)),
+    ),
+    (
+        "sums of sorted rows, flipped and reversed",
+        |p, x| {
+            let sorted = p.apply(op::sort(1), &[x]);
+            let flipped = p.apply(op::flip_columns(), &[sorted]);
+            p.apply(op::sum(), &[flipped])
+        },
+        |x| x.slice(s![.., ..;-1]).sum_axis(Along(0)).insert_axis(Along(0)),
+    ),
+    (
+        "the mean of the eight rows that are the largest in a column",
+        |p, x| {
+            let sorted = p.apply(op::sort(1), &[x]);
+            let eight = p.apply(op::slice(0..8, 0..3), &[sorted]);
+            p.apply(op::mean(), &[eight])
+        },
+        |x| {
+            let sorted = oracle::eval(&op::sort(1), &[x]);
+            sorted.slice(s![..8, ..]).mean_axis(Along(0)).expect("eight").insert_axis(Along(0))
+        },
+    ),
+    (
+        "sums of a triangle that has enough of each column",
+        |p, x| {
+            let most = p.apply(op::tril(-4), &[x]);
+            p.apply(op::sum(), &[most])
+        },
+        |x| oracle::eval(&op::tril(-4), &[x]).sum_axis(Along(0)).insert_axis(Along(0)),
+    ),
+    (
+        "a column replaced by another",
+        |p, x| {
+            let last = p.apply(op::columns(&[2]), &[x]);
+            let twice = p.apply(op::set(0..ROWS as u64, 0..1), &[x, last]);
+            p.apply(op::gram(), &[twice])
+        },
+        |x| {
+            let twice = x.select(Along(1), &[2, 1, 2]);
+            twice.t().dot(&twice)
+        },
+    ),
+    (
         "the sum over its first five rows",
         |p, x| {
             let five = p.apply(op::slice(0..5, 0..3), &[x]);

@@ -5,7 +5,7 @@
 //! that row lies a little higher, and a little lower.
 
 use fondaco_proto::{
-    Op, Shape,
+    ErrorCode, Op, Shape,
     op::{AggregateFunction, Axis, BinaryFunction, MatmulOp, Ternary, Unary},
 };
 use ndarray::{Array2, arr2};
@@ -15,7 +15,7 @@ use crate::{
     oracle,
 };
 
-const PROGRAMS: u64 = 80;
+const PROGRAMS: u64 = 200;
 const STEPS: usize = 14;
 const ROWS: usize = 14;
 
@@ -36,7 +36,7 @@ struct Node {
 }
 
 /// A random program over the dataset `d` and a few uploads.
-fn program(random: &mut Random) -> Vec<Node> {
+fn program(random: &mut Random, data: &Array2<f64>) -> Vec<Node> {
     let column = |cell: fn(usize) -> f64| Array2::from_shape_fn((ROWS, 1), |(row, _)| cell(row));
     let uploads = [
         column(|row| f64::from(u8::from(row == 2))),
@@ -50,6 +50,7 @@ fn program(random: &mut Random) -> Vec<Node> {
     for upload in &uploads {
         nodes.push(Node { op: op::put(upload), inputs: vec![], shape: tiles::shape(upload) });
     }
+    let mut values = evaluate(&nodes, data);
     while nodes.len() < 1 + uploads.len() + STEPS {
         let (op, inputs) = step(random);
         // Later values are taken more often, so that programs get deep.
@@ -64,7 +65,10 @@ fn program(random: &mut Random) -> Vec<Node> {
             && shape.columns <= 30
             && inputs.iter().any(|&input| input == 0 || input > uploads.len())
         {
-            nodes.push(Node { op, inputs, shape });
+            let value = oracle::eval(&op, &inputs.iter().map(|&input| &values[input]).collect::<Vec<_>>());
+            // How many rows there are, the data may have decided.
+            nodes.push(Node { op, inputs, shape: tiles::shape(&value) });
+            values.push(value);
         }
     }
     nodes
@@ -75,7 +79,7 @@ fn step(random: &mut Random) -> (Op, usize) {
     use AggregateFunction::{Max, Mean, Moments, Sum, Sumsq, Var};
     use BinaryFunction::{Add, Divide, Greater, Less, Maximum, Minimum, Multiply, Subtract};
     let number = *random.pick(&[-1.0, 0.0, 0.5, 0.8, 2.0, 3.0]);
-    match random.below(12) {
+    match random.below(16) {
         0 => (op::unary(*random.pick(&[Unary::Negative, Unary::Abs, Unary::Exp, Unary::Sigmoid, Unary::Tanh])), 1),
         1 => (op::with(*random.pick(&[Add, Multiply, Subtract, Maximum, Minimum]), number), 1),
         2 => (op::with(*random.pick(&[Greater, Less]), 0.3), 1),
@@ -97,11 +101,48 @@ fn step(random: &mut Random) -> (Op, usize) {
             2 => (op::hstack(), 2),
             _ => (op::aggregate(Sum, Axis::Columns), 2),
         },
+        11 | 12 => chosen(random),
+        13 | 14 => moved(random),
         _ => {
             let start = random.below(4) as u64;
             let end = start + 4 + random.below(8) as u64;
             let columns = *random.pick(&[0..2, 0..1, 1..2].each_ref());
             (op::slice(start..end, columns.clone()), 1)
+        }
+    }
+}
+
+/// Rows that are chosen, or put in order.
+fn chosen(random: &mut Random) -> (Op, usize) {
+    match random.below(5) {
+        0 => {
+            let mut rows: Vec<u64> = (0..14).collect();
+            rows.rotate_left(random.below(14));
+            rows.retain(|row| row % 5 != 2);
+            rows.truncate(3 + random.below(9));
+            if random.below(4) == 0 {
+                rows.push(rows[0]);
+            }
+            (op::take(&rows), 1)
+        }
+        1 => (op::sort(random.below(2) as u64), 1),
+        2 => (if random.below(2) == 0 { op::unique() } else { op::argsort(0) }, 1),
+        _ => (op::filter_rows(), 2),
+    }
+}
+
+/// Cells at other places, or others in their place.
+fn moved(random: &mut Random) -> (Op, usize) {
+    let k = random.below(16) as i64 - 12;
+    match random.below(6) {
+        0 => (op::flip_columns(), 1),
+        1 => (op::diagonal(k), 1),
+        2 => (op::diag(14), 1),
+        3 => (if random.below(2) == 0 { op::tril(k) } else { op::triu(k) }, 1),
+        4 => (op::reshape(7, 4), 1),
+        _ => {
+            let rows = (*random.pick(&[0..14, 0..14, 2..14, 0..6, 5..6].each_ref())).clone();
+            (op::set(rows, (*random.pick(&[0..1, 1..2, 0..2].each_ref())).clone()), 2)
         }
     }
 }
@@ -145,15 +186,25 @@ fn rows_behind(moves: &[Vec<Array2<f64>>], values: &[Array2<f64>], node: usize, 
     Some(moves.iter().filter(|by| **by > INFLUENCE_MIN * most).count())
 }
 
-/// Binds all values of a program; its variables.
-async fn bind(client: &Client, nodes: &[Node]) -> Vec<u64> {
-    let mut program = client.program();
-    let mut variables: Vec<u64> = Vec::new();
+/// Binds all values of a program, but for those of which the worker does not tell how many rows they have, and what
+/// needs them.
+async fn bind(client: &Client, nodes: &[Node]) -> Vec<Option<u64>> {
+    let mut variables: Vec<Option<u64>> = Vec::new();
     for node in nodes {
-        let inputs: Vec<u64> = node.inputs.iter().map(|&input| variables[input]).collect();
-        variables.push(program.apply(node.op.clone(), &inputs));
+        let inputs: Option<Vec<u64>> = node.inputs.iter().map(|&input| variables[input]).collect();
+        let bound = match inputs {
+            Some(inputs) => Some(client.bind(|p| p.apply(node.op.clone(), &inputs)).await),
+            None => None,
+        };
+        variables.push(match bound {
+            Some(Err(refused)) => {
+                assert_eq!(refused.code(), ErrorCode::ReleaseDenied, "shapes were checked: {refused:?}");
+                None
+            }
+            Some(Ok(variable)) => Some(variable),
+            None => None,
+        });
     }
-    client.run(&program).await.expect("shapes were checked");
     variables
 }
 
@@ -173,13 +224,14 @@ async fn every_cell_that_leaves_has_five_rows_behind_it() {
     for seed in 0..PROGRAMS {
         let mut random = Random::new(seed);
         let data = random.matrix(ROWS, 2);
-        let nodes = program(&mut random);
+        let nodes = program(&mut random, &data);
         let site = Plan::new().dataset("d", &Table::of(&data)).start().await;
         let ada = site.client("ada").await;
         let variables = bind(&ada, &nodes).await;
         let values = evaluate(&nodes, &data);
         let moves = influences(&nodes, &data, &mut random);
         for (node, variable) in variables.iter().enumerate() {
+            let Some(variable) = variable else { continue };
             let Ok(value) = ada.fetch(*variable).await else { continue };
             assert_eq!(value.dim(), values[node].dim(), "seed {seed}: {}", describe(&nodes, node));
             released += 1;

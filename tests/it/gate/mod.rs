@@ -3,6 +3,7 @@
 mod allowed;
 mod attacks;
 mod caps;
+mod chosen;
 mod counts;
 mod dependence;
 mod digits;

@@ -129,10 +129,59 @@ pub fn hstack() -> Op {
     Op::Reorg(ReorgOp::Hstack)
 }
 
+pub fn flip_columns() -> Op {
+    Op::Reorg(ReorgOp::FlipColumns)
+}
+
+pub fn unique() -> Op {
+    Op::Reorg(ReorgOp::Unique)
+}
+
+pub fn diagonal(offset: i64) -> Op {
+    Op::Reorg(ReorgOp::Diagonal { offset })
+}
+
+pub fn diag(columns: u64) -> Op {
+    Op::Reorg(ReorgOp::Diag { columns, offset: 0 })
+}
+
+pub fn tril(k: i64) -> Op {
+    Op::Reorg(ReorgOp::Triangle { upper: false, k })
+}
+
+pub fn triu(k: i64) -> Op {
+    Op::Reorg(ReorgOp::Triangle { upper: true, k })
+}
+
+pub fn reshape(rows: u64, columns: u64) -> Op {
+    Op::Reorg(ReorgOp::Reshape(Shape::new(rows, columns)))
+}
+
+/// The largest first.
+pub fn sort(by: u64) -> Op {
+    Op::Reorg(ReorgOp::Sort { by, descending: true, indices: false })
+}
+
+pub fn argsort(by: u64) -> Op {
+    Op::Reorg(ReorgOp::Sort { by, descending: false, indices: true })
+}
+
 pub fn slice(rows: Range<u64>, columns: Range<u64>) -> Op {
     Op::Slice(SliceOp::Range { rows, columns })
 }
 
 pub fn columns(indices: &[u64]) -> Op {
     Op::Slice(SliceOp::Columns(indices.to_vec()))
+}
+
+pub fn take(indices: &[u64]) -> Op {
+    Op::Slice(SliceOp::Rows(indices.to_vec()))
+}
+
+pub fn set(rows: Range<u64>, columns: Range<u64>) -> Op {
+    Op::Slice(SliceOp::Set { rows, columns })
+}
+
+pub fn filter_rows() -> Op {
+    Op::Slice(SliceOp::FilterRows)
 }

@@ -34,7 +34,7 @@ async fn second(client: &Client, instruction: wire::Instruction) -> crate::harne
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operators_that_there_are_not() {
-    use wire::{create_op, elementwise_op, filter, slice_op, ternary_op};
+    use wire::{create_op, elementwise_op, filter, reorg_op, slice_op, ternary_op};
     let site = Plan::new().limits(|limits| limits.reuse = false).start().await;
     let ada = site.client("ada").await;
     let x = ada.bind(|p| p.fill(3, 3, 1.0)).await.unwrap();
@@ -70,7 +70,8 @@ async fn operators_that_there_are_not() {
         ("an aggregate without axis", family(Family::Aggregate(wire::AggregateOp { function: 1, axis: 0, ddof: 0 }))),
         ("a sum with ddof", family(Family::Aggregate(wire::AggregateOp { function: 1, axis: 1, ddof: 1 }))),
         ("an unknown product", family(Family::Matmul(wire::MatmulOp { kind: 44 }))),
-        ("an unknown reorg", family(Family::Reorg(wire::ReorgOp { kind: 33 }))),
+        ("an unknown reorg", family(Family::Reorg(wire::ReorgOp { op: Some(reorg_op::Op::Kind(33)) }))),
+        ("an empty reorg", family(Family::Reorg(wire::ReorgOp { op: None }))),
         ("an empty slice op", family(Family::Slice(wire::SliceOp { op: None }))),
         (
             "a slice that ends before it starts",

@@ -26,7 +26,8 @@ async fn no_operator_depends_on_threads() {
         let mut reference: Option<Vec<Array2<f64>>> = None;
         for (index, trio) in trios.iter().enumerate() {
             for again in 0..2 {
-                let (names, pending): (Vec<_>, Vec<_>) = every(&trio.fed, &inputs.place(&trio.fed)).into_iter().unzip();
+                let (names, pending): (Vec<_>, Vec<_>) =
+                    every(&trio.fed, &inputs.place(&trio.fed)).await.into_iter().unzip();
                 let results = trio.fed.fetch_all(pending).await.expect("it is one's own");
                 let reference = reference.get_or_insert_with(|| results.clone());
                 for ((name, result), expected) in names.iter().zip(&results).zip(reference.iter()) {

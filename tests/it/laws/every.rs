@@ -1,7 +1,8 @@
 //! Every operator of the vocabulary at once, for laws that say something of all of them.
 
 use fondaco::{
-    AggregateFunction, BinaryFunction, Distribution, FedMatrix, Federation, Layout, Op, Operand, Pending, Unary,
+    AggregateFunction, BinaryFunction, Distribution, FedMatrix, Federation, Layout, Op, Operand, Outcome, Pending,
+    Shape, Unary,
     op::{AggregateOp, Axis, Binary, ElementwiseOp, MatmulOp, ReorgOp, Scalar, SliceOp, Ternary},
 };
 use ndarray::Array2;
@@ -54,8 +55,8 @@ impl Inputs {
     }
 }
 
-/// The results of every operator, by name, released.
-pub fn every(fed: &Federation, placed: &Placed) -> Vec<(String, Pending)> {
+/// The results of every operator, by name, released. What only the data know of shapes is asked for before.
+pub async fn every(fed: &Federation, placed: &Placed) -> Vec<(String, Pending)> {
     let Placed { x, y, w, v } = placed;
     let apply = |op: Op, operands: Vec<Operand>| {
         let name = op.name().to_owned();
@@ -77,18 +78,55 @@ pub fn every(fed: &Federation, placed: &Placed) -> Vec<(String, Pending)> {
     }
     let turned = || Operand::from(Array2::from_shape_fn((2, x.nrows() as usize), |(i, j)| ((i + j) % 7) as f64 - 2.5));
     results.push(apply(Op::Matmul(MatmulOp::Product), vec![turned(), x.into()]));
-    for &op in ReorgOp::ALL {
-        let operands = match op {
-            ReorgOp::Transpose | ReorgOp::Flip => vec![x.into()],
-            ReorgOp::Vstack | ReorgOp::Hstack => vec![x.into(), y.into(), x.into()],
-        };
-        results.push(apply(Op::Reorg(op), operands));
-    }
-    let (rows, columns) = (x.nrows() / 3..x.nrows(), 1..x.ncols());
-    results.push(apply(Op::Slice(SliceOp::Range { rows, columns }), vec![x.into()]));
-    results.push(apply(Op::Slice(SliceOp::Columns(vec![2, 0, 2])), vec![x.into()]));
+    results.extend(reorganised(&apply, placed));
+    results.extend(sliced(&apply, placed));
     results.extend(created(fed, x.layout()));
+    let some = x.filter_rows(w.greater(0.2).expect("numbers can be compared")).await.expect("rows are aligned");
+    results.push(("filter_rows".to_owned(), released(Outcome::Fed(some))));
+    let distinct = at_one_site(x).unique(1).await.expect("it is at one site");
+    results.push(("unique".to_owned(), released(Outcome::Fed(distinct))));
     results
+}
+
+/// The rows of the first part.
+fn at_one_site(x: &FedMatrix) -> FedMatrix {
+    x.slice(x.layout().parts()[0].range.clone(), ..).expect("they are there")
+}
+
+fn reorganised(apply: &impl Fn(Op, Vec<Operand>) -> (String, Pending), placed: &Placed) -> Vec<(String, Pending)> {
+    let Placed { x, y, .. } = placed;
+    let sort = |descending, indices| ReorgOp::Sort { by: 1, descending, indices };
+    let one = at_one_site(x);
+    let (rows, columns) = (one.nrows(), one.ncols());
+    let cases: Vec<(ReorgOp, Vec<Operand>)> = vec![
+        (ReorgOp::Transpose, vec![x.into()]),
+        (ReorgOp::Flip, vec![x.into()]),
+        (ReorgOp::FlipColumns, vec![x.into()]),
+        (ReorgOp::Vstack, vec![x.into(), y.into(), x.into()]),
+        (ReorgOp::Hstack, vec![x.into(), y.into(), x.into()]),
+        (ReorgOp::Diagonal { offset: -1 }, vec![x.into()]),
+        (ReorgOp::Diag { columns: 5, offset: 1 }, vec![placed.w.clone().into()]),
+        (ReorgOp::Triangle { upper: false, k: 0 }, vec![x.into()]),
+        (ReorgOp::Triangle { upper: true, k: -1 }, vec![x.into()]),
+        (ReorgOp::Reshape(Shape::new(columns, rows)), vec![one.clone().into()]),
+        (sort(false, false), vec![one.clone().into()]),
+        (sort(true, false), vec![one.clone().into()]),
+        (sort(true, true), vec![one.into()]),
+    ];
+    cases.into_iter().map(|(op, operands)| apply(Op::Reorg(op), operands)).collect()
+}
+
+fn sliced(apply: &impl Fn(Op, Vec<Operand>) -> (String, Pending), placed: &Placed) -> Vec<(String, Pending)> {
+    let Placed { x, y, .. } = placed;
+    let (n, d) = (x.nrows(), x.ncols());
+    let cases: Vec<(SliceOp, Vec<Operand>)> = vec![
+        (SliceOp::Range { rows: n / 3..n, columns: 1..d }, vec![x.into()]),
+        (SliceOp::Columns(vec![2, 0, 2]), vec![x.into()]),
+        (SliceOp::Rows((0..n).step_by(3).chain([n - 1, 0, n / 2]).collect()), vec![x.into()]),
+        (SliceOp::Set { rows: n / 3..n, columns: 0..1 }, vec![x.into(), 0.5.into()]),
+        (SliceOp::Set { rows: 0..n, columns: 0..d }, vec![x.into(), y.into()]),
+    ];
+    cases.into_iter().map(|(op, operands)| apply(Op::Slice(op), operands)).collect()
 }
 
 fn elementwise(apply: &impl Fn(Op, Vec<Operand>) -> (String, Pending), placed: &Placed) -> Vec<(String, Pending)> {

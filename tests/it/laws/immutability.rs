@@ -46,7 +46,7 @@ async fn no_operator_changes_its_inputs() {
         let inputs = Inputs::new(&mut random, cells, n, 3);
         let placed = inputs.place(&trio.fed);
         for _ in 0..2 {
-            let pending = every(&trio.fed, &placed).into_iter().map(|(_, pending)| pending);
+            let pending = every(&trio.fed, &placed).await.into_iter().map(|(_, pending)| pending);
             trio.fed.fetch_all(pending).await.expect("it is one's own");
             let (x, y, w) = (placed.x.to_array().await, placed.y.to_array().await, placed.w.to_array().await);
             assert_same_bits(&format!("seed {seed}, X"), &x.expect("it is one's own"), &inputs.x);

@@ -60,10 +60,10 @@ async fn every_operator() {
         let mut random = Random::new(seed);
         let n = *random.pick(&[1, 30, 500, 5000]);
         let inputs = Inputs::new(&mut random, Cells::ALL[seed as usize % Cells::ALL.len()], n, 3);
-        let (names, pending): (Vec<_>, Vec<_>) = every(&off.fed, &inputs.place(&off.fed)).into_iter().unzip();
+        let (names, pending): (Vec<_>, Vec<_>) = every(&off.fed, &inputs.place(&off.fed)).await.into_iter().unzip();
         let reference = off.fed.fetch_all(pending).await.expect("it is one's own");
         for (cache, trio) in [("on", &on), ("on again", &on), ("tiny", &tiny), ("tiny again", &tiny)] {
-            let pending = every(&trio.fed, &inputs.place(&trio.fed)).into_iter().map(|(_, pending)| pending);
+            let pending = every(&trio.fed, &inputs.place(&trio.fed)).await.into_iter().map(|(_, pending)| pending);
             let results = trio.fed.fetch_all(pending).await.expect("it is one's own");
             for ((name, result), expected) in names.iter().zip(&results).zip(&reference) {
                 assert_same_bits(&format!("seed {seed}, {:?}, {cache}, {name}", inputs.layout()), result, expected);

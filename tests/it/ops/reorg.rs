@@ -1,7 +1,10 @@
-//! Transposes and stacks.
+//! Transposes, stacks, and cells in another order.
 
 use fondaco::{Cut, FedMatrix, Layout, Op, Operand, Result, op::ReorgOp};
-use ndarray::Array2;
+use ndarray::{Array2, s};
+
+mod order;
+mod places;
 
 use super::{Asked, cases};
 use crate::{
@@ -18,14 +21,26 @@ type Form = fn(&Trio, &mut Random, usize, usize) -> (Result<FedMatrix>, Vec<Arra
 
 const REORG: &[(ReorgOp, &[Form])] = &[
     (ReorgOp::Transpose, &[transpose]),
-    (ReorgOp::Vstack, &[rows_below_rows, below_whole, columns_below_columns]),
-    (ReorgOp::Hstack, &[columns_beside_columns, rows_beside_rows, beside_whole]),
+    (ReorgOp::Vstack, &[rows_below_rows, below_whole, columns_below_columns, rows_among_arrays]),
+    (ReorgOp::Hstack, &[columns_beside_columns, rows_beside_rows, beside_whole, columns_among_arrays]),
     (ReorgOp::Flip, &[flip]),
+    (ReorgOp::FlipColumns, &[fliplr]),
 ];
 
 #[test]
-fn the_table_is_complete() {
-    assert_eq!(REORG.iter().map(|line| line.0).collect::<Vec<_>>(), ReorgOp::ALL);
+fn the_family_is_complete() {
+    // A new member does not compile here, before it is missing there.
+    let tested = |op: &ReorgOp| match op {
+        ReorgOp::Transpose | ReorgOp::Vstack | ReorgOp::Hstack | ReorgOp::Flip | ReorgOp::FlipColumns => {
+            "reorganisations"
+        }
+        ReorgOp::Diagonal { .. } | ReorgOp::Triangle { .. } => "places::diagonals_and_triangles",
+        ReorgOp::Diag { .. } => "places::vectors_on_the_diagonal",
+        ReorgOp::Reshape(_) => "places::reshapes",
+        ReorgOp::Sort { .. } => "order::sorts",
+        ReorgOp::Unique => "order::distinct_values",
+    };
+    assert!(REORG.iter().all(|line| tested(&line.0) == "reorganisations"));
 }
 
 fn data(random: &mut Random, n: usize, d: usize) -> Array2<f64> {
@@ -40,6 +55,11 @@ fn transpose(trio: &Trio, random: &mut Random, n: usize, d: usize) -> (Result<Fe
 fn flip(trio: &Trio, random: &mut Random, n: usize, d: usize) -> (Result<FedMatrix>, Vec<Array2<f64>>) {
     let (x, cuts) = (data(random, n, d), Cuts::any(random, n, d));
     (scatter(&trio.fed, random, &x, &cuts).flip(), vec![x])
+}
+
+fn fliplr(trio: &Trio, random: &mut Random, n: usize, d: usize) -> (Result<FedMatrix>, Vec<Array2<f64>>) {
+    let (x, cuts) = (data(random, n, d), Cuts::any(random, n, d));
+    (scatter(&trio.fed, random, &x, &cuts).fliplr(), vec![x])
 }
 
 /// Cut across the direction in which they are put together: every part stays where it is.
@@ -139,6 +159,35 @@ fn beside_whole(trio: &Trio, random: &mut Random, n: usize, d: usize) -> (Result
     (whole.hstack([scatter(&trio.fed, random, &x, &cuts)]), vec![y, x])
 }
 
+/// Arrays of the coordinator among what is cut across the direction.
+fn among_arrays(
+    trio: &Trio,
+    random: &mut Random,
+    (n, d): (usize, usize),
+    cut: Cut,
+) -> (FedMatrix, Vec<Operand>, Vec<Array2<f64>>) {
+    let (first, others, mut arrays) = end_to_end(trio, random, (n, d), cut);
+    let mut operands: Vec<Operand> = others.into_iter().map(Into::into).collect();
+    for _ in 0..1 + random.below(3) {
+        let extent = random.below(4);
+        let (rows, columns) = if cut == Cut::Rows { (extent, d) } else { (n, extent) };
+        let (at, array) = (random.below(operands.len() + 1), data(random, rows, columns));
+        operands.insert(at, (&array).into());
+        arrays.insert(at + 1, array);
+    }
+    (first, operands, arrays)
+}
+
+fn rows_among_arrays(trio: &Trio, random: &mut Random, n: usize, d: usize) -> (Result<FedMatrix>, Vec<Array2<f64>>) {
+    let (first, others, arrays) = among_arrays(trio, random, (n, d), Cut::Rows);
+    (first.vstack(others), arrays)
+}
+
+fn columns_among_arrays(trio: &Trio, random: &mut Random, n: usize, d: usize) -> (Result<FedMatrix>, Vec<Array2<f64>>) {
+    let (first, others, arrays) = among_arrays(trio, random, (n, d), Cut::Columns);
+    (first.hstack(others), arrays)
+}
+
 fn expected(op: ReorgOp, inputs: &[Array2<f64>]) -> Expected {
     oracle::expected(&Op::Reorg(op), &inputs.iter().collect::<Vec<_>>())
 }
@@ -165,7 +214,7 @@ async fn reorganisations() {
     }
 }
 
-/// Rolled again and again, so that parts are cut more than once.
+/// Along either axis, again and again, so that parts are cut more than once.
 #[tokio::test(flavor = "multi_thread")]
 async fn rolls() {
     let trio = Trio::start().await;
@@ -174,17 +223,21 @@ async fn rolls() {
         let (x, cuts) = (data(&mut random, n, d), Cuts::any(&mut random, n, d));
         let mut fed = scatter(&trio.fed, &mut random, &x, &cuts);
         let mut asked = Asked::new(format!("seed {seed}: ({n}, {d}) cut {:?}", cuts.layout()));
-        let mut total = 0_i64;
+        let (mut down, mut right) = (0, 0);
         for _ in 0..3 {
             let shift = random.below(4 * n + 3) as i64 - 2 * n as i64;
-            total += shift;
-            fed = fed.roll(shift).expect("every layout is accepted");
-            let from = |row: usize| (row as i64 - total).rem_euclid(n.max(1) as i64) as usize;
-            let rolled = Array2::from_shape_fn((n, d), |(row, column)| x[[from(row), column]]);
-            let top = rolled.slice(ndarray::s![..n.min(5), ..]).to_owned();
-            let head = fed.head(5).expect("every layout is accepted").fetch().expect("it is one's own");
-            asked.ask(format!("the head, rolled by {total}"), head, Expected::exact(top));
-            asked.ask(format!("rolled by {total}"), fed.fetch().expect("it is one's own"), Expected::exact(rolled));
+            let aside = random.below(4 * d + 3) as i64 - 2 * d as i64;
+            (down, right) = (down + shift, right + aside);
+            fed = fed.roll(shift).and_then(|fed| fed.roll_columns(aside)).expect("every layout is accepted");
+            let from = |at: usize, by: i64, extent: usize| (at as i64 - by).rem_euclid(extent.max(1) as i64) as usize;
+            let rolled = Array2::from_shape_fn((n, d), |(i, j)| x[[from(i, down, n), from(j, right, d)]]);
+            let (top, bottom) = (rolled.slice(s![..n.min(5), ..]), rolled.slice(s![n - n.min(7).., ..]));
+            let (top, bottom) = (top.to_owned(), bottom.to_owned());
+            let (head, tail) = (fed.head(5).expect("every layout"), fed.tail(7).expect("every layout"));
+            asked.ask(format!("the head, rolled by {down}"), head.fetch().expect("own"), Expected::exact(top));
+            asked.ask(format!("the tail, rolled by {down}"), tail.fetch().expect("own"), Expected::exact(bottom));
+            let what = format!("rolled by {down} and {right}");
+            asked.ask(what, fed.fetch().expect("it is one's own"), Expected::exact(rolled));
         }
         asked.check(&trio.fed).await;
     }
@@ -201,8 +254,10 @@ async fn what_would_move_rows_is_refused() {
     let refusals = [
         (rows(1).hstack([rows(3)]), "row 1 of one operand is at b, of another at a"),
         (rows(1).hstack([&columns]), "both need the same cut"),
-        (rows(1).vstack([&array]), "put it at one first"),
-        (rows(1).vstack([&columns]), "both need the same cut"),
+        (rows(1).sort(0, false), "would have to move row-level values"),
+        (rows(1).reshape(2, 8), "rows of 8 cells would lie at two sites"),
+        (columns.reshape(8, 2), "would have to move row-level values"),
+        (rows(1).vstack([&columns]), "need the same cut"),
         (rows(1).vstack([Array2::zeros((1, 3))]), "need the same number of columns"),
         (rows(1).hstack([Array2::zeros((3, 1))]), "need the same number of rows"),
     ];

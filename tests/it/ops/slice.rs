@@ -1,9 +1,12 @@
-//! Ranges and column lists.
+//! Ranges, lists, masks, and cells in the place of others.
 
 use std::ops::Range;
 
 use fondaco::{FedMatrix, Op, op::SliceOp};
 use ndarray::Array2;
+
+mod chosen;
+mod masks;
 
 use super::{Asked, cases};
 use crate::{
@@ -15,11 +18,19 @@ use crate::{
     oracle::{self, Expected},
 };
 
+#[test]
+fn the_family_is_complete() {
+    // A new operator does not compile here, before it is missing there.
+    let _tested = |op: &SliceOp| match op {
+        SliceOp::Range { .. } | SliceOp::Columns(_) => "ranges_and_columns",
+        SliceOp::Rows(_) => "chosen::rows_in_any_order",
+        SliceOp::Set { .. } => "chosen::cells_in_the_place_of_others",
+        SliceOp::FilterRows => "masks::rows_by_a_mask",
+    };
+}
+
 fn expected(op: SliceOp, x: &Array2<f64>) -> Expected {
-    // A new operator does not compile here, before it is missing below.
-    match op {
-        SliceOp::Range { .. } | SliceOp::Columns(_) => oracle::expected(&Op::Slice(op), &[x]),
-    }
+    oracle::expected(&Op::Slice(op), &[x])
 }
 
 /// All, nothing, one, or some.

@@ -38,6 +38,6 @@ pub fn expected(op: &Op, inputs: &[&Array2<f64>]) -> Expected {
         Op::Aggregate(op) => aggregate::expected(op, &reorg::stack(inputs)),
         Op::Matmul(op) => matmul::expected(*op, inputs),
         Op::Reorg(op) => reorg::expected(*op, inputs),
-        Op::Slice(op) => slice::expected(op, inputs[0]),
+        Op::Slice(op) => slice::expected(op, inputs),
     }
 }

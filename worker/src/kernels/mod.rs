@@ -187,7 +187,7 @@ pub fn run(op: &Op, inputs: &[Matrix], cx: &Context<'_>) -> Result<Matrix> {
         Op::Aggregate(op) => aggregate::run(op, inputs, shape, cx),
         Op::Matmul(op) => matmul::run(*op, inputs, cx),
         Op::Reorg(op) => reorg::run(*op, inputs, cx),
-        Op::Slice(op) => slice::run(op, &inputs[0], cx),
+        Op::Slice(op) => slice::run(op, inputs, cx),
     }
 }
 

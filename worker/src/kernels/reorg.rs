@@ -5,6 +5,10 @@ use fondaco_proto::{Result, op::ReorgOp};
 use super::{Context, materialise::untransposed, slice::copy_column, view::units};
 use crate::matrix::{Builder, Matrix};
 
+mod diagonal;
+mod reshape;
+mod sort;
+
 /// The operator's value.
 pub fn run(op: ReorgOp, inputs: &[Matrix], cx: &Context<'_>) -> Result<Matrix> {
     match op {
@@ -12,6 +16,14 @@ pub fn run(op: ReorgOp, inputs: &[Matrix], cx: &Context<'_>) -> Result<Matrix> {
         ReorgOp::Vstack => stacked(inputs, Side::Below, cx),
         ReorgOp::Hstack => stacked(inputs, Side::Beside, cx),
         ReorgOp::Flip => flip(&inputs[0], cx),
+        ReorgOp::FlipColumns => Ok(flip(&inputs[0].transpose(), cx)?.transpose()),
+        ReorgOp::Unique => sort::unique(&inputs[0], cx),
+        ReorgOp::Diagonal { offset } => diagonal::cells(&inputs[0], offset, cx),
+        ReorgOp::Diag { columns, offset } => diagonal::matrix(&inputs[0], columns as usize, offset, cx),
+        ReorgOp::Triangle { upper, k } => diagonal::triangle(&inputs[0], upper, k, cx),
+        ReorgOp::Reshape(shape) => reshape::reshape(&inputs[0], shape, cx),
+        ReorgOp::Sort { by, descending, indices: false } => sort::sorted(&inputs[0], by as usize, descending, cx),
+        ReorgOp::Sort { by, descending, indices: true } => sort::order(&inputs[0], by as usize, descending, cx),
     }
 }
 
@@ -106,71 +118,4 @@ fn beside(inputs: &[Matrix], cx: &Context<'_>) -> Result<Matrix> {
 }
 
 #[cfg(test)]
-mod tests {
-    use fondaco_proto::Op;
-
-    use super::super::{
-        run as run_kernel,
-        testing::{for_each_pool, random},
-    };
-    use super::*;
-
-    /// Stacks of parts with these extents, each of either orientation, against the definition.
-    fn check(extents: &[usize], other: usize, flags: usize) {
-        for side in [Side::Below, Side::Beside] {
-            for_each_pool(|cx| {
-                let part = |(i, &extent): (usize, &usize)| {
-                    let (rows, columns) = if side == Side::Below { (extent, other) } else { (other, extent) };
-                    if flags >> i & 1 == 1 {
-                        random(i as u64, columns, rows, cx).transpose()
-                    } else {
-                        random(i as u64, rows, columns, cx)
-                    }
-                };
-                let parts: Vec<Matrix> = extents.iter().enumerate().map(part).collect();
-                let kind = if side == Side::Below { ReorgOp::Vstack } else { ReorgOp::Hstack };
-                let stack = run_kernel(&Op::Reorg(kind), &parts, cx).unwrap();
-                let mut first = 0;
-                for part in &parts {
-                    for (i, j) in (0..part.rows()).flat_map(|i| (0..part.columns()).map(move |j| (i, j))) {
-                        let (row, column) = if side == Side::Below { (first + i, j) } else { (i, first + j) };
-                        assert_eq!(stack.get(row, column), part.get(i, j));
-                    }
-                    first += if side == Side::Below { part.rows() } else { part.columns() };
-                }
-                assert_eq!(first, if side == Side::Below { stack.rows() } else { stack.columns() });
-                stack
-            });
-        }
-    }
-
-    #[test]
-    fn flips_of_every_orientation() {
-        for (rows, columns) in [(0, 3), (1, 4), (5000, 2), (3, 0), (4096, 1), (9000, 3)] {
-            for transposed in [false, true] {
-                for_each_pool(|cx| {
-                    let x = random(7, rows, columns, cx);
-                    let x = if transposed { x.transpose() } else { x };
-                    let flipped = run_kernel(&Op::Reorg(ReorgOp::Flip), std::slice::from_ref(&x), cx).unwrap();
-                    let cells = (0..x.rows()).flat_map(|i| (0..x.columns()).map(move |j| (i, j)));
-                    for (i, j) in cells {
-                        assert_eq!(flipped.get(x.rows() - 1 - i, j), x.get(i, j));
-                    }
-                    flipped
-                });
-            }
-        }
-    }
-
-    #[test]
-    fn stacks_of_every_orientation() {
-        for flags in 0..8 {
-            check(&[3, 0, 2], 4, flags);
-            check(&[0, 5000, 1], 3, flags);
-            check(&[4096, 4096, 10], 2, flags);
-            check(&[2, 1], 0, flags);
-            check(&[7], 5, flags);
-        }
-        check(&[0, 0], 3, 0);
-    }
-}
+mod tests;

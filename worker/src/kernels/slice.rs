@@ -10,8 +10,15 @@ use super::{
 };
 use crate::matrix::{Builder, Matrix};
 
+mod filter;
+mod positions;
+mod set;
+
+pub use positions::Positions;
+
 /// The cells that the operator selects, in the orientation in which the matrix is stored.
-pub fn run(op: &SliceOp, x: &Matrix, cx: &Context<'_>) -> Result<Matrix> {
+pub fn run(op: &SliceOp, inputs: &[Matrix], cx: &Context<'_>) -> Result<Matrix> {
+    let x = &inputs[0];
     let extents = |range: &Range<u64>| range.start as usize..range.end as usize;
     match op {
         SliceOp::Range { rows, columns } => {
@@ -26,14 +33,20 @@ pub fn run(op: &SliceOp, x: &Matrix, cx: &Context<'_>) -> Result<Matrix> {
             })
         }
         SliceOp::Columns(indices) => {
-            let indices: Vec<usize> = indices.iter().map(|&index| index as usize).collect();
-            Ok(if x.is_transposed() {
-                stored_rows(x, &indices, cx)?.transpose()
-            } else {
-                stored_columns(x, &indices, cx)?
-            })
+            let indices = Positions::new(indices.len(), indices.iter().map(|&index| index as usize), cx)?;
+            Ok(take_rows(&x.transpose(), &indices, cx)?.transpose())
         }
+        SliceOp::Rows(indices) => {
+            take_rows(x, &Positions::new(indices.len(), indices.iter().map(|&index| index as usize), cx)?, cx)
+        }
+        SliceOp::Set { rows, columns } => set::replaced(x, &inputs[1], extents(rows), extents(columns), cx),
+        SliceOp::FilterRows => filter::filtered(x, &inputs[1], cx),
     }
+}
+
+/// These rows, the transpose flag considered, in this order.
+pub fn take_rows(x: &Matrix, indices: &[usize], cx: &Context<'_>) -> Result<Matrix> {
+    if x.is_transposed() { Ok(stored_columns(x, indices, cx)?.transpose()) } else { stored_rows(x, indices, cx) }
 }
 
 /// Copies stored rows from `first_row` on of a stored column.
@@ -103,11 +116,12 @@ fn stored_columns(x: &Matrix, indices: &[usize], cx: &Context<'_>) -> Result<Mat
 fn stored_rows(x: &Matrix, indices: &[usize], cx: &Context<'_>) -> Result<Matrix> {
     let mut builder = Builder::new(cx.memory, indices.len(), x.stored_columns())?;
     cx.each(units(&mut builder), |mut unit| {
-        let range = unit.row_range();
+        // At most a tile's rows.
+        let places = indices[unit.row_range()].iter().map(|row| (row / x.tile_rows(), row % x.tile_rows()));
+        let places: Vec<(usize, usize)> = places.collect();
         for (column, out) in unit.columns() {
-            for (out, &row) in out.iter_mut().zip(&indices[range.clone()]) {
-                let tile = &x.tiles()[row / x.tile_rows()];
-                *out = tile.column(column)[row - tile.first_row()];
+            for (out, &(tile, row)) in out.iter_mut().zip(&places) {
+                *out = x.tiles()[tile].column(column)[row];
             }
         }
         Ok(())
@@ -116,47 +130,4 @@ fn stored_rows(x: &Matrix, indices: &[usize], cx: &Context<'_>) -> Result<Matrix
 }
 
 #[cfg(test)]
-mod tests {
-    use std::slice;
-
-    use fondaco_proto::Op;
-
-    use super::super::{
-        run as run_kernel,
-        testing::{for_each_pool, oriented, shapes},
-    };
-    use super::*;
-
-    #[test]
-    fn ranges_and_lists_on_either_orientation() {
-        for (rows, columns) in shapes() {
-            for transposed in [false, true] {
-                for (a, b) in [(0, rows), (rows / 3, rows - rows / 4), (rows, rows), (0, rows.min(1))] {
-                    let (c, d) = (columns / 2, columns);
-                    let range = SliceOp::Range { rows: a as u64..b as u64, columns: c as u64..d as u64 };
-                    for_each_pool(|cx| {
-                        let x = oriented(2, rows, columns, transposed, cx);
-                        let sliced = run_kernel(&Op::Slice(range.clone()), slice::from_ref(&x), cx).unwrap();
-                        assert_eq!((sliced.rows(), sliced.columns()), (b - a, d - c));
-                        let naive: Vec<f64> = (c..d).flat_map(|j| (a..b).map(move |i| (i, j))).map(at(&x)).collect();
-                        assert_eq!(sliced.to_column_major(), naive);
-                        sliced
-                    });
-                }
-                let list: Vec<u64> = (0..columns as u64).rev().chain((0..columns as u64).step_by(2)).collect();
-                for_each_pool(|cx| {
-                    let x = oriented(2, rows, columns, transposed, cx);
-                    let op = Op::Slice(SliceOp::Columns(list.clone()));
-                    let sliced = run_kernel(&op, slice::from_ref(&x), cx).unwrap();
-                    let cells = list.iter().flat_map(|&j| (0..rows).map(move |i| (i, j as usize)));
-                    assert_eq!(sliced.to_column_major(), cells.map(at(&x)).collect::<Vec<_>>());
-                    sliced
-                });
-            }
-        }
-    }
-
-    fn at(x: &Matrix) -> impl Fn((usize, usize)) -> f64 {
-        move |(row, column)| x.get(row, column)
-    }
-}
+mod tests;

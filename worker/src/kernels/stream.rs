@@ -260,6 +260,8 @@ pub fn slice(op: &SliceOp, x: &Streamed) -> Option<Streamed> {
         SliceOp::Columns(list) if list.iter().all(|index| *index < d) => {
             Some(x.slice(0..n as usize, &indices(&mut list.iter().copied())))
         }
-        SliceOp::Range { .. } | SliceOp::Columns(_) => None,
+        SliceOp::Range { .. } | SliceOp::Columns(_) | SliceOp::Rows(_) | SliceOp::Set { .. } | SliceOp::FilterRows => {
+            None
+        }
     }
 }

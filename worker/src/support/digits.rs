@@ -197,9 +197,9 @@ impl Linear {
             Op::Slice(SliceOp::Range { rows, columns }) => {
                 Kind::Rows { first: if axes.rows() { columns.start } else { rows.start } as usize }
             }
-            Op::Slice(SliceOp::Columns(_)) => Kind::Rows { first: 0 },
+            Op::Slice(SliceOp::Columns(_) | SliceOp::Rows(_) | SliceOp::FilterRows) => Kind::Rows { first: 0 },
             // Negation.
-            Op::Elementwise(_) | Op::Create(_) | Op::Reorg(_) => alike(),
+            Op::Elementwise(_) | Op::Create(_) | Op::Reorg(_) | Op::Slice(SliceOp::Set { .. }) => alike(),
         };
         Self { inputs: held, output: oriented(output), kind }
     }

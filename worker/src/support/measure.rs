@@ -62,6 +62,10 @@ impl Step<'_> {
                 Ok(self.count().weakest(self.weights(weights)?).weakest(self.factors(weights)?))
             }
             Measure::NonZero { shifted } => self.nonzero(*shifted),
+            Measure::Chosen { plain, shifted } => {
+                Ok(self.chosen(*shifted).weakest(if *plain { self.digits()? } else { self.cells()? }))
+            }
+            Measure::Groups => Ok(self.groups()),
             Measure::Present { plain } => self.present(*plain),
             Measure::Terms(weights) => {
                 Ok(self.terms()?.weakest(self.weights(weights)?).weakest(self.factors(weights)?))
@@ -284,6 +288,20 @@ impl Step<'_> {
             Support::equal(count).weakest(zeros)
         };
         Ok(self.output.to_column_major().into_iter().map(of).fold(Support::FULL, Support::weakest))
+    }
+
+    /// Rows that a choice took, and those that it left.
+    fn chosen(&self, shifted: bool) -> Support {
+        let (taken, all) = (self.output.rows() as f64, self.inputs[0].rows() as f64);
+        let nobody_left = taken == all && !shifted;
+        Support::equal(taken).weakest(if nobody_left { Support::FULL } else { Support::equal(all - taken) })
+    }
+
+    /// Of counts, the last column: the smallest.
+    fn groups(&self) -> Support {
+        let (groups, last) = (self.output.rows(), self.output.columns().saturating_sub(1));
+        let counts = (0..groups).map(|group| Support::equal(self.output.get(group, last)));
+        counts.reduce(Support::weakest).unwrap_or(Support::NONE)
     }
 
     /// Of a count over all cells: the rows that have any that counts, by how many.

@@ -14,21 +14,23 @@ use crate::{
     value::Value,
 };
 
-/// The rows and columns that the operator selects.
-pub fn run(op: &SliceOp, x: &Sparse, cx: &Context<'_>) -> Result<Value> {
+/// The rows and columns that the operator selects; `None` where it does more.
+pub fn run(op: &SliceOp, x: &Sparse, cx: &Context<'_>) -> Result<Option<Value>> {
     let indices = |range: &Range<u64>| (range.start as usize..range.end as usize).collect::<Vec<_>>();
     let shape = x.shape();
     let (rows, columns) = match op {
         SliceOp::Range { rows, columns } => (indices(rows), indices(columns)),
         SliceOp::Columns(list) => (indices(&(0..shape.rows)), list.iter().map(|&index| index as usize).collect()),
+        SliceOp::Rows(list) => (list.iter().map(|&index| index as usize).collect(), indices(&(0..shape.columns))),
+        SliceOp::Set { .. } | SliceOp::FilterRows => return Ok(None),
     };
     let picked =
         if x.is_transposed() { pick(x, &columns, &rows, cx)?.transpose() } else { pick(x, &rows, &columns, cx)? };
     // What is left may not be worth it any more.
     if pays(picked.shape(), picked.cells() as u64) {
-        return Ok(Value::Sparse(picked));
+        return Ok(Some(Value::Sparse(picked)));
     }
-    dense_one(&Value::Sparse(picked), cx).map(Value::Dense)
+    dense_one(&Value::Sparse(picked), cx).map(|matrix| Some(Value::Dense(matrix)))
 }
 
 /// These stored rows and columns, in this order.
