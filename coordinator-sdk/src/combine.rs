@@ -1,11 +1,9 @@
 //! What the coordinator does with the sites' partial results: pure functions of them, in layout order.
 
-use fondaco_proto::op;
-use ndarray::{Array2, ArrayView1, ShapeBuilder, Zip, s};
+use fondaco_proto::{Shape, op};
+use ndarray::{Array2, ArrayView1, Axis, ShapeBuilder, Zip, concatenate, s};
 
-use crate::layout::Cut;
-
-/// How partial results become one. All parts have the same shape, but for `Covariance` and `Concat`.
+/// How partial results become one. All parts have the same shape, but for `Covariance`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Combine {
     /// The sum, compensated.
@@ -50,8 +48,8 @@ pub(crate) enum Combine {
     Correlation,
     /// Two columns: distinct values in order, and how often each is there.
     Counts,
-    /// One below the other (`Rows`), or side by side (`Columns`).
-    Concat(Cut),
+    /// There is one part: it is the result.
+    Only,
 }
 
 impl Combine {
@@ -79,8 +77,30 @@ impl Combine {
             Self::Covariance { operands, ddof } => covariance(&parts, operands, ddof),
             Self::Correlation => correlation(&covariance(&parts, 1, 0)),
             Self::Counts => counts(&parts),
-            Self::Concat(_) if parts.len() == 1 => parts.remove(0),
-            Self::Concat(cut) => concat(cut, parts),
+            Self::Only => parts.pop().unwrap_or_default(),
+        }
+    }
+
+    /// The shape of the combination of parts of these shapes; of distinct values, the largest that it may have.
+    pub fn shape(self, parts: &[Shape]) -> Shape {
+        let first = parts.first().copied().unwrap_or(Shape::new(0, 0));
+        match self {
+            Self::Variance { .. } | Self::PresentMean | Self::Product { scaled: false } => Shape::new(1, first.columns),
+            Self::Correlation => Shape::new(first.columns, first.columns),
+            Self::Counts => Shape::new(parts.iter().map(|part| part.rows).sum(), first.columns),
+            Self::Covariance { operands, .. } => {
+                let columns = parts.iter().take(operands).map(|part| part.columns).sum();
+                Shape::new(first.columns, columns)
+            }
+            Self::Sum
+            | Self::Mean(_)
+            | Self::Min
+            | Self::Max
+            | Self::PresentMin
+            | Self::PresentMax
+            | Self::Product { scaled: true }
+            | Self::Moments
+            | Self::Only => first,
         }
     }
 }
@@ -172,7 +192,10 @@ fn merge(a: ArrayView1<f64>, b: ArrayView1<f64>) -> [f64; 3] {
 /// Merges sums of products of deviations as variances are merged: each site's are from its own means (Chan, Golub &
 /// LeVeque 1979; for two variables Pébay 2008, "Formulas for robust, one-pass parallel computation of covariances").
 fn covariance(parts: &[Array2<f64>], operands: usize, ddof: u32) -> Array2<f64> {
-    let beside = |parts: &[Array2<f64>]| concat(Cut::Columns, parts.to_vec());
+    let beside = |parts: &[Array2<f64>]| {
+        let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+        concatenate(Axis(1), &views).unwrap_or_default()
+    };
     let mut merged: Option<[Array2<f64>; 3]> = None;
     for site in parts.chunks_exact(2 * operands) {
         let (of_x, all, products) = (site[0].clone(), beside(&site[..operands]), beside(&site[operands..]));
@@ -222,25 +245,6 @@ fn counts(parts: &[Array2<f64>]) -> Array2<f64> {
         }
     }
     Array2::from_shape_fn((merged.len(), 2), |(i, j)| if j == 0 { merged[i].0 } else { merged[i].1 })
-}
-
-/// All parts in one array, column-major, as they come from the sites; each part is freed once it is copied.
-fn concat(cut: Cut, parts: Vec<Array2<f64>>) -> Array2<f64> {
-    let along = |part: &Array2<f64>| if cut == Cut::Rows { part.nrows() } else { part.ncols() };
-    let total: usize = parts.iter().map(along).sum();
-    let Some(first) = parts.first() else { return Array2::default((0, 0)) };
-    let shape = if cut == Cut::Rows { (total, first.ncols()) } else { (first.nrows(), total) };
-    let mut whole = Array2::zeros(shape.f());
-    let mut start = 0;
-    for part in parts {
-        let end = start + along(&part);
-        match cut {
-            Cut::Rows => whole.slice_mut(s![start..end, ..]).assign(&part),
-            Cut::Columns => whole.slice_mut(s![.., start..end]).assign(&part),
-        }
-        start = end;
-    }
-    whole
 }
 
 #[cfg(test)]
@@ -312,12 +316,5 @@ mod tests {
         assert_eq!(merged.column(1).to_vec(), [2.0, 6.0, 1.0, 5.0]);
         assert_eq!(merged.slice(s![..3, 0]).to_vec(), [-1.0, 0.0, 3.0]);
         assert_eq!(Combine::Counts.apply(vec![Array2::zeros((0, 2))]).dim(), (0, 2));
-    }
-
-    #[test]
-    fn parts_are_put_together_in_order() {
-        let parts = vec![array![[1.0, 2.0]], array![[3.0, 4.0]]];
-        assert_eq!(Combine::Concat(Cut::Rows).apply(parts.clone()), array![[1.0, 2.0], [3.0, 4.0]]);
-        assert_eq!(Combine::Concat(Cut::Columns).apply(parts), array![[1.0, 2.0, 3.0, 4.0]]);
     }
 }

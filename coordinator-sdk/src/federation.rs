@@ -10,12 +10,13 @@ use ndarray::Array2;
 use tokio::{runtime::Handle, task::JoinSet};
 
 use crate::{
-    Dataset, Error, FedMatrix, Limits, Operand, Pending, Result, Site, Stats,
+    Dataset, Error, FedMatrix, Limits, Operand, Pending, Read, Result, Site, Stats,
     connection::Connection,
-    layout::{Cut, Layout},
+    explain::{Explained, Explanation, explain},
+    layout::Layout,
     perform::{carry_out, perform},
     plan::scatter,
-    read::Read,
+    read::Block,
     session::{Session, finished},
 };
 
@@ -93,16 +94,22 @@ impl Federation {
         Stats { sites: self.session.sites.iter().map(|site| site.counters.snapshot(&site.name)).collect() }
     }
 
+    /// Whether row-level values may pass this coordinator on their way to other sites, for operators that need whole rows
+    /// (`gram`, the chains, `axis=1`, softmax, covariances) of a matrix whose columns are at different sites. Only what the
+    /// owners let out does: public data, and one's own. [`Federation::explain`] shows it. At first they may; where they
+    /// may not, such operators are refused.
+    pub fn allow_relays(&self, allowed: bool) {
+        self.session.allow_relays(allowed);
+    }
+
     /// A dataset of that name at all sites, one row part per site in site order; [`Read`] narrows it.
     pub fn read(&self, dataset: &str) -> Read {
-        let parts = self.sites().into_iter().map(|site| (site.to_owned(), dataset.to_owned(), Vec::new()));
-        Read::new(self.session.clone(), Cut::Rows, parts.collect())
+        self.read_parts(self.sites().into_iter().map(|site| (site, dataset)))
     }
 
     /// Row parts from (site, dataset) in this order; a site may come more than once.
     pub fn read_parts<S: Into<String>, D: Into<String>>(&self, parts: impl IntoIterator<Item = (S, D)>) -> Read {
-        let parts = parts.into_iter().map(|(site, dataset)| (site.into(), dataset.into(), Vec::new()));
-        Read::new(self.session.clone(), Cut::Rows, parts.collect())
+        self.read_grid(parts.into_iter().map(|(site, dataset)| [(site, dataset, Vec::<String>::new())]))
     }
 
     /// Column parts from (site, dataset, columns) in this order: the same rows, in the same order, at every site.
@@ -110,9 +117,22 @@ impl Federation {
         &self,
         parts: impl IntoIterator<Item = (S, D, Vec<C>)>,
     ) -> Read {
-        let named = |columns: Vec<C>| columns.into_iter().map(Into::into).collect();
-        let parts = parts.into_iter().map(|(site, dataset, columns)| (site.into(), dataset.into(), named(columns)));
-        Read::new(self.session.clone(), Cut::Columns, parts.collect())
+        self.read_grid([parts])
+    }
+
+    /// A grid of blocks: row bands from the top down, each of blocks (site, dataset, columns) from left to right, which
+    /// hold the same rows in the same order; no columns: all of the dataset.
+    pub fn read_grid<S: Into<String>, D: Into<String>, C: Into<String>>(
+        &self,
+        bands: impl IntoIterator<Item = impl IntoIterator<Item = (S, D, Vec<C>)>>,
+    ) -> Read {
+        let block = |(site, dataset, columns): (S, D, Vec<C>)| Block {
+            site: site.into(),
+            dataset: dataset.into(),
+            columns: columns.into_iter().map(Into::into).collect(),
+        };
+        let bands = bands.into_iter().map(|band| band.into_iter().map(block).collect());
+        Read::new(self.session.clone(), bands.collect())
     }
 
     /// Cuts an array along a layout of its shape, and sends each site its part. An owned array is not copied.
@@ -172,6 +192,23 @@ impl Federation {
 
     fn create(&self, op: CreateOp, layout: &Layout) -> Result<FedMatrix> {
         perform(&self.session, &Op::Create(op), Vec::new(), Some(layout))?.fed()
+    }
+
+    /// The plan of a [`Pending`] result or of a [`FedMatrix`]: per site and stage the program, what is fused and shared, what
+    /// leaves, what is relayed, bytes and round trips. Nothing is sent; see [`Explanation`] for the JSON.
+    ///
+    /// # Errors
+    /// `Plan` if it belongs to another federation.
+    pub fn explain<'a>(&self, what: impl Into<Explained<'a>>) -> Result<Explanation> {
+        let what = what.into();
+        let session = match what {
+            Explained::Pending(pending) => pending.session(),
+            Explained::Matrix(matrix) => matrix.session(),
+        };
+        if !Arc::ptr_eq(session, &self.session) {
+            return Err(Error::plan("explain: the result belongs to another federation"));
+        }
+        Ok(explain(&self.session, what))
     }
 
     /// Several pending results in one round trip, in their order.

@@ -8,6 +8,7 @@ use ndarray::Array2;
 use crate::{
     Error, FedMatrix, Result,
     combine::Combine,
+    gather::Gather,
     layout::Cut,
     queue::Fetch,
     session::{Session, resolve},
@@ -18,28 +19,38 @@ use crate::{
 #[must_use = "nothing is sent for a result that nobody awaits"]
 pub struct Pending {
     session: Arc<Session>,
-    fetches: Vec<Arc<Fetch>>,
-    combine: Combine,
+    gather: Gather<Arc<Fetch>>,
 }
 
 impl fmt::Debug for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pending of {} parts", self.fetches.len())
+        write!(f, "Pending of {} parts", self.gather.parts().count())
     }
 }
 
 impl Pending {
-    pub(crate) fn new(session: Arc<Session>, fetches: Vec<Arc<Fetch>>, combine: Combine) -> Self {
-        Self { session, fetches, combine }
+    pub(crate) fn new(session: Arc<Session>, gather: Gather<Arc<Fetch>>) -> Self {
+        Self { session, gather }
+    }
+
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// What is released for it.
+    pub(crate) fn fetches(&self) -> impl Iterator<Item = &Arc<Fetch>> {
+        self.gather.parts()
     }
 
     /// All parts of a matrix, put together.
     pub(crate) fn all_of(matrix: &FedMatrix) -> Self {
-        let session = matrix.session().clone();
+        let (session, layout) = (matrix.session().clone(), matrix.layout());
         let fetch =
-            |(part, variable): (usize, &Arc<_>)| session.fetch(Arc::clone(variable), matrix.layout().part_shape(part));
-        let fetches = matrix.parts().iter().enumerate().map(fetch).collect();
-        Self::new(session, fetches, Combine::Concat(matrix.layout().cut()))
+            |(part, variable): (usize, &Arc<_>)| vec![session.fetch(Arc::clone(variable), layout.part_shape(part))];
+        let cells = matrix.parts().iter().enumerate().map(fetch).collect();
+        let across = layout.bands(Cut::Columns).len();
+        let gather = Gather { cells, across, combine: Combine::Only, turned: false };
+        Self::new(session, gather)
     }
 
     /// The array, when the sites have answered.
@@ -47,8 +58,9 @@ impl Pending {
     /// # Errors
     /// The first error of a site; a refused release is [`fondaco_proto::ErrorCode::ReleaseDenied`].
     pub async fn fetch(self) -> Result<Array2<f64>> {
-        let parts = resolve(&self.session, &self.fetches).await?;
-        Ok(self.combine.apply(parts))
+        let shapes = self.gather.map(|fetch| fetch.shape);
+        let fetches = self.gather.cells.into_iter().flatten().collect();
+        Ok(shapes.assemble(resolve(&self.session, fetches).await?))
     }
 
     /// The only cell of a `(1, 1)` result.
@@ -65,28 +77,7 @@ impl Pending {
 
     /// The shape that the result will have; of distinct values, the largest that it may have.
     pub fn shape(&self) -> Shape {
-        let first = self.fetches.first().map_or(Shape::new(0, 0), |fetch| fetch.shape);
-        let sum = |cut: Cut| self.fetches.iter().map(|fetch| cut.extent(fetch.shape)).sum();
-        match self.combine {
-            Combine::Variance { .. } | Combine::PresentMean | Combine::Product { scaled: false } => {
-                Shape::new(1, first.columns)
-            }
-            Combine::Correlation => Shape::new(first.columns, first.columns),
-            Combine::Covariance { operands, .. } => {
-                let columns = self.fetches[..operands].iter().map(|fetch| fetch.shape.columns).sum();
-                Shape::new(first.columns, columns)
-            }
-            Combine::Counts | Combine::Concat(Cut::Rows) => Shape::new(sum(Cut::Rows), first.columns),
-            Combine::Concat(Cut::Columns) => Shape::new(first.rows, sum(Cut::Columns)),
-            Combine::Sum
-            | Combine::Mean(_)
-            | Combine::Min
-            | Combine::Max
-            | Combine::PresentMin
-            | Combine::PresentMax
-            | Combine::Product { scaled: true }
-            | Combine::Moments => first,
-        }
+        self.gather.map(|fetch| fetch.shape).shape()
     }
 }
 

@@ -1,16 +1,17 @@
 //! Carries out a plan: queues its steps at their sites. No operator is known here.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use fondaco_proto::Op;
+use fondaco_proto::{Op, Shape};
 
 use crate::{
     Error, FedMatrix, Operand, Outcome, Pending, Result,
     layout::Layout,
-    plan::{Arg, Counted, Input, Plan, Planned, Step, plan},
-    queue::{How, Variable},
+    plan::{self, Arg, Counted, Input, Plan, Planned, Step, plan},
+    queue::{Fetch, How, Variable},
+    relay::Relay,
     session::Session,
-    transfer::Upload,
+    transfer::{Source, Upload},
 };
 
 /// Plans an operator and queues it.
@@ -46,11 +47,11 @@ pub(crate) fn perform_counted(
     let operands = matrices(session, name, operands)?;
     let args: Vec<Arg> = operands.iter().map(Operand::arg).collect();
     let Counted { steps, parts, layout } = plan(&args)?;
-    let mut performer = Performer::new(session, &operands);
+    let mut performer = Performer::new(session, &operands, Vec::new());
     for step in steps {
         performer.step(step)?;
     }
-    Ok((layout, parts.into_iter().map(|step| performer.results[step].clone()).collect()))
+    Ok((layout, parts.into_iter().map(|step| performer.results[step].0.clone()).collect()))
 }
 
 /// The operands as matrices; they belong to this federation, and none is known to have failed.
@@ -69,8 +70,10 @@ fn matrices(session: &Arc<Session>, name: &str, operands: Vec<Operand>) -> Resul
 
 /// Queues the steps of a plan.
 pub(crate) fn carry_out(session: &Arc<Session>, plan: Plan, operands: &[Operand]) -> Result<Outcome> {
-    let mut performer = Performer::new(session, operands);
-    let shapes: Vec<_> = plan.steps.iter().map(|step| step.shape).collect();
+    if let Some(relay) = plan.relays.first().filter(|_| !session.relays()) {
+        return Err(relay.why.refusal());
+    }
+    let mut performer = Performer::new(session, operands, plan.relays);
     for step in plan.steps {
         performer.step(step)?;
     }
@@ -82,9 +85,9 @@ pub(crate) fn carry_out(session: &Arc<Session>, plan: Plan, operands: &[Operand]
             }
             Ok(Outcome::Fed(FedMatrix::new(session.clone(), layout, parts)))
         }
-        Planned::Local(steps, combine) => {
-            let fetch = |step: usize| session.fetch(performer.results[step].clone(), shapes[step]);
-            Ok(Outcome::Local(Pending::new(session.clone(), steps.into_iter().map(fetch).collect(), combine)))
+        Planned::Local(gather) => {
+            let gather = gather.try_map(|step| performer.release(step))?;
+            Ok(Outcome::Local(Pending::new(session.clone(), gather)))
         }
     }
 }
@@ -92,46 +95,73 @@ pub(crate) fn carry_out(session: &Arc<Session>, plan: Plan, operands: &[Operand]
 struct Performer<'a> {
     session: &'a Arc<Session>,
     operands: &'a [Operand],
-    /// What was uploaded for this plan, by site and region.
-    uploads: HashMap<(usize, Input), Arc<Variable>>,
-    results: Vec<Arc<Variable>>,
+    results: Vec<(Arc<Variable>, Shape)>,
+    relays: Vec<plan::Relay>,
+    /// Those that are on their way, in order.
+    relayed: Vec<Arc<Relay>>,
 }
 
 impl<'a> Performer<'a> {
-    fn new(session: &'a Arc<Session>, operands: &'a [Operand]) -> Self {
-        Self { session, operands, uploads: HashMap::new(), results: Vec::new() }
+    fn new(session: &'a Arc<Session>, operands: &'a [Operand], relays: Vec<plan::Relay>) -> Self {
+        Self { session, operands, results: Vec::new(), relays, relayed: Vec::new() }
     }
 
     fn step(&mut self, step: Step) -> Result<()> {
         let site = self.session.site(&step.site)?;
         let inputs: Vec<Arc<Variable>> =
             step.inputs.into_iter().map(|input| self.variable(input, site)).collect::<Result<_>>()?;
-        let ids = inputs.iter().map(|variable| variable.id).collect();
         let shape = step.op.rows_decided_by().is_none().then_some(step.shape);
-        self.results.push(self.session.bind(site, How::Op(step.op), ids, shape));
+        self.results.push((self.session.bind(site, How::Op(step.op), &inputs, shape), step.shape));
         Ok(())
     }
 
+    /// Queues the release of what is at a site.
+    fn release(&self, input: Input) -> Result<Arc<Fetch>> {
+        let (variable, shape) = match (&input, self.operands) {
+            (Input::Step(step), _) => self.results.get(*step).cloned().ok_or_else(missing)?,
+            (Input::Part { arg, part }, operands) => match operands.get(*arg) {
+                Some(Operand::Fed(matrix)) => {
+                    let variable = matrix.part(*part).cloned().ok_or_else(missing)?;
+                    (variable, matrix.layout().part_shape(*part))
+                }
+                Some(Operand::Local(_) | Operand::Scalar(_)) | None => return Err(missing()),
+            },
+            (Input::Region { .. }, _) => return Err(missing()),
+        };
+        Ok(self.session.fetch(variable, shape))
+    }
+
+    /// What a relay stands for, the first time it is needed: by then what is released is queued.
+    fn relay(&mut self, index: usize) -> Result<Arc<Relay>> {
+        while self.relayed.len() <= index {
+            let plan::Relay { why, gather } = self.relays.get(self.relayed.len()).cloned().ok_or_else(missing)?;
+            let fetches = gather.try_map(|input| self.release(input))?;
+            self.relayed.push(Arc::new(Relay::new(why, fetches)));
+        }
+        Ok(self.relayed[index].clone())
+    }
+
     fn variable(&mut self, input: Input, site: usize) -> Result<Arc<Variable>> {
-        let missing = || Error::plan("the plan speaks of an operand that is not there");
         match (&input, self.operands) {
-            (Input::Step(step), _) => self.results.get(*step).cloned().ok_or_else(missing),
+            (Input::Step(step), _) => self.results.get(*step).map(|result| result.0.clone()).ok_or_else(missing),
             (Input::Part { arg, part }, operands) => match operands.get(*arg) {
                 Some(Operand::Fed(matrix)) => matrix.part(*part).cloned().ok_or_else(missing),
                 Some(Operand::Local(_) | Operand::Scalar(_)) | None => Err(missing()),
             },
-            (Input::Region { arg, rows, columns }, operands) => match operands.get(*arg) {
-                Some(Operand::Local(array)) => {
-                    let upload = Upload::new(array.clone(), rows.clone(), columns.clone());
-                    let session = self.session;
-                    let bind = || {
-                        let shape = upload.shape();
-                        session.bind(site, How::Upload(upload), Vec::new(), Some(shape))
-                    };
-                    Ok(self.uploads.entry((site, input)).or_insert_with(bind).clone())
-                }
-                Some(Operand::Fed(_) | Operand::Scalar(_)) | None => Err(missing()),
-            },
+            (Input::Region { arg, rows, columns }, operands) => {
+                let source = match operands.get(*arg) {
+                    Some(Operand::Local(array)) => Source::Here(array.clone()),
+                    Some(Operand::Fed(_) | Operand::Scalar(_)) => return Err(missing()),
+                    None => Source::Relayed(self.relay(*arg - operands.len())?),
+                };
+                let upload = Upload::new(source, rows.clone(), columns.clone());
+                let shape = upload.shape();
+                Ok(self.session.bind(site, How::Upload(upload), &[], Some(shape)))
+            }
         }
     }
+}
+
+fn missing() -> Error {
+    Error::plan("the plan speaks of an operand that is not there")
 }

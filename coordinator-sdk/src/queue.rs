@@ -1,8 +1,11 @@
-//! What waits to be sent, per site; and how it becomes programs. No operator is known here.
+//! What waits to be sent, per site. No operator is known here.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
 };
 
 use fondaco_proto::{Op, Shape, VarId};
@@ -16,7 +19,11 @@ pub(crate) struct Variable {
     pub site: usize,
     /// Set when its program was answered: its shape, or the error that every use of it repeats.
     pub bound: OnceLock<Result<Shape>>,
-    queues: Arc<Queues>,
+    /// As planned; only what the data decide has none.
+    planned: Option<Shape>,
+    /// How often it was asked for.
+    asked: AtomicUsize,
+    queues: Weak<Queues>,
 }
 
 impl Variable {
@@ -27,11 +34,23 @@ impl Variable {
             Some(Ok(_)) | None => Ok(()),
         }
     }
+
+    /// Its shape, as far as it is known.
+    pub fn shape(&self) -> Option<Shape> {
+        self.planned.or_else(|| self.bound.get()?.as_ref().ok().copied())
+    }
+
+    /// How often it was asked for: what is the same is computed once.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
 }
 
 impl Drop for Variable {
     fn drop(&mut self) {
-        self.queues.push(self.site, Item::Drop(self.id));
+        if let Some(queues) = self.queues.upgrade() {
+            queues.push(self.site, Item::Drop(self.id));
+        }
     }
 }
 
@@ -48,9 +67,12 @@ impl Fetch {
         lock(&self.value).is_some()
     }
 
-    /// The value, once; `None` before it was answered.
-    pub fn take(&self) -> Option<Result<Array2<f64>>> {
-        lock(&self.value).take()
+    /// The value, of which the last one who asked for it gets the original; `None` before it was answered.
+    pub fn take(self: Arc<Self>) -> Option<Result<Array2<f64>>> {
+        match Arc::try_unwrap(self) {
+            Ok(last) => last.value.into_inner().unwrap_or_else(PoisonError::into_inner),
+            Err(shared) => lock(&shared.value).clone(),
+        }
     }
 
     pub fn deliver(&self, value: Result<Array2<f64>>) {
@@ -59,6 +81,7 @@ impl Fetch {
 }
 
 /// One thing to be done at a site.
+#[derive(Clone)]
 pub(crate) enum Item {
     Bind(Bind),
     /// The last handle went.
@@ -68,16 +91,28 @@ pub(crate) enum Item {
 }
 
 /// A variable to be bound.
+#[derive(Clone)]
 pub(crate) struct Bind {
     pub output: VarId,
     pub how: How,
-    pub inputs: Vec<VarId>,
+    pub inputs: Vec<Used>,
     /// Its planned shape; none where only the data know it.
     pub shape: Option<Shape>,
     pub handle: Weak<Variable>,
+    /// What was written in several instructions, if it is now this one.
+    pub fused: Option<&'static str>,
+}
+
+/// A variable as an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Used {
+    pub id: VarId,
+    /// As far as it is known.
+    pub shape: Option<Shape>,
 }
 
 /// From what a variable is bound.
+#[derive(Clone)]
 pub(crate) enum How {
     Op(Op),
     Upload(Upload),
@@ -88,24 +123,52 @@ pub(crate) enum How {
 pub(crate) struct SiteQueue {
     pub items: Vec<Item>,
     pub fetches: Vec<Weak<Fetch>>,
+    /// What these items bind, so that the same is computed once, and sent once, also where nobody holds it any more.
+    remembered: Vec<Arc<Variable>>,
+    /// Which of these an operator gives on these inputs.
+    computed: HashMap<Computed, usize>,
+    /// Which of these was uploaded.
+    sent: Vec<(Upload, usize)>,
+}
+
+/// An operator, by its canonical bytes, on its inputs.
+type Computed = (blake3::Hash, Vec<VarId>);
+
+/// By what the same instruction is known.
+enum Name {
+    Computed(Computed),
+    Sent(Upload),
+}
+
+impl Name {
+    fn of(how: &How, inputs: &[Used]) -> Self {
+        match how {
+            How::Op(op) => {
+                Self::Computed((blake3::hash(&op.canonical()), inputs.iter().map(|input| input.id).collect()))
+            }
+            How::Upload(upload) => Self::Sent(upload.clone()),
+        }
+    }
 }
 
 /// What waits for all sites.
 #[derive(Default)]
 pub(crate) struct Queues {
     sites: Mutex<Vec<SiteQueue>>,
+    /// What fills programs, and waits to be sent before the rest. Where one ends follows from what was queued alone.
+    full: Mutex<VecDeque<Vec<SiteQueue>>>,
     variables: AtomicU64,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing in this file panics while it holds a lock, so what a poisoned one guards is whole.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing panics while it holds one of these locks, so what a poisoned one guards is whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Queues {
     pub fn new(sites: usize) -> Arc<Self> {
         let queues = std::iter::repeat_with(SiteQueue::default).take(sites).collect();
-        Arc::new(Self { sites: Mutex::new(queues), variables: AtomicU64::new(0) })
+        Arc::new(Self { sites: Mutex::new(queues), ..Self::default() })
     }
 
     fn push(&self, site: usize, item: Item) -> usize {
@@ -114,26 +177,55 @@ impl Queues {
         sites[site].items.len()
     }
 
-    /// Queues an instruction; the variable that it will bind, and how many items now wait for the site.
+    /// Queues an instruction, if the same one does not wait already; the variable that it will bind, and how many items
+    /// now wait for the site.
     pub fn bind(
         self: &Arc<Self>,
         site: usize,
         how: How,
-        inputs: Vec<VarId>,
+        inputs: &[Arc<Variable>],
         shape: Option<Shape>,
     ) -> (Arc<Variable>, usize) {
-        let id = VarId(self.variables.fetch_add(1, Ordering::Relaxed) + 1);
-        let variable = Arc::new(Variable { id, site, bound: OnceLock::new(), queues: self.clone() });
-        let handle = Arc::downgrade(&variable);
-        let waiting = self.push(site, Item::Bind(Bind { output: id, how, inputs, shape, handle }));
-        (variable, waiting)
+        let inputs: Vec<Used> = inputs.iter().map(|input| Used { id: input.id, shape: input.shape() }).collect();
+        // What only the data decide is asked of them each time.
+        let name = shape.map(|_| Name::of(&how, &inputs));
+        let mut sites = lock(&self.sites);
+        let queue = &mut sites[site];
+        if let Some(known) = name.as_ref().and_then(|name| queue.known(name)) {
+            known.asked.fetch_add(1, Ordering::Relaxed);
+            return (known, queue.items.len());
+        }
+        let variable = Arc::new(Variable {
+            id: VarId(self.variables.fetch_add(1, Ordering::Relaxed) + 1),
+            site,
+            bound: OnceLock::new(),
+            planned: shape,
+            asked: AtomicUsize::new(1),
+            queues: Arc::downgrade(self),
+        });
+        if let Some(name) = name {
+            queue.remember(name, variable.clone());
+        }
+        let (output, handle) = (variable.id, Arc::downgrade(&variable));
+        queue.items.push(Item::Bind(Bind { output, how, inputs, shape, handle, fused: None }));
+        (variable, queue.items.len())
     }
 
-    /// Queues a release.
+    /// Queues a release, if it does not wait already.
     pub fn fetch(&self, variable: Arc<Variable>, shape: Shape) -> Arc<Fetch> {
-        let site = variable.site;
-        let fetch = Arc::new(Fetch { variable, shape, value: Mutex::new(None) });
-        lock(&self.sites)[site].fetches.push(Arc::downgrade(&fetch));
+        // A variable that is given up takes the lock: what was looked at goes after it is given back.
+        let (fetch, _looked_at) = {
+            let mut sites = lock(&self.sites);
+            let queue = &mut sites[variable.site];
+            let waiting: Vec<Arc<Fetch>> = queue.fetches.iter().filter_map(Weak::upgrade).collect();
+            let same = waiting.iter().find(|fetch| Arc::ptr_eq(&fetch.variable, &variable)).cloned();
+            let fetch = same.unwrap_or_else(|| {
+                let fetch = Arc::new(Fetch { variable, shape, value: Mutex::new(None) });
+                queue.fetches.push(Arc::downgrade(&fetch));
+                fetch
+            });
+            (fetch, waiting)
+        };
         fetch
     }
 
@@ -142,9 +234,31 @@ impl Queues {
         lock(&self.sites)[site].items.extend(variables.into_iter().map(Item::Cleanup));
     }
 
+    /// Puts all that waits aside, to be sent before what comes.
+    pub fn set_aside(&self) {
+        let queues = self.take_waiting();
+        lock(&self.full).push_back(queues);
+    }
+
+    /// All that waits, without taking it: what was set aside, then the rest, for each site.
+    pub fn look(&self) -> Vec<Vec<SiteQueue>> {
+        let copies = |queues: &[SiteQueue]| queues.iter().map(SiteQueue::copy).collect();
+        let mut waiting: Vec<Vec<SiteQueue>> = lock(&self.full).iter().map(|queues| copies(queues)).collect();
+        waiting.push(copies(&lock(&self.sites)));
+        waiting
+    }
+
+    /// Takes what was set aside first.
+    pub fn take_full(&self) -> Option<Vec<SiteQueue>> {
+        lock(&self.full).pop_front()
+    }
+
     /// Takes all that waits, at all sites at one moment; but for sites where drops alone wait: those ride with the
     /// site's next program, or go by [`Queues::take_lone_drops`], so that nobody waits for a site that he asks nothing.
-    pub fn take(&self) -> Vec<SiteQueue> {
+    pub fn take_waiting(&self) -> Vec<SiteQueue> {
+        // What is remembered for its sake alone is dropped in the same programs.
+        let forgotten: Vec<_> = lock(&self.sites).iter_mut().map(SiteQueue::forget).collect();
+        drop(forgotten);
         let take =
             |queue: &mut SiteQueue| if queue.only_drops() { SiteQueue::default() } else { std::mem::take(queue) };
         lock(&self.sites).iter_mut().map(take).collect()
@@ -161,5 +275,43 @@ impl SiteQueue {
     fn only_drops(&self) -> bool {
         let asked = self.fetches.iter().any(|fetch| fetch.strong_count() > 0);
         !asked && !self.items.iter().any(|item| matches!(item, Item::Bind(_)))
+    }
+
+    /// What would be taken now.
+    fn copy(&self) -> Self {
+        // What nobody else holds would be dropped.
+        let alone = self.remembered.iter().filter(|variable| Arc::strong_count(variable) == 1);
+        let drops = alone.map(|variable| Item::Drop(variable.id));
+        let items = self.items.iter().cloned().chain(drops).collect();
+        Self { items, fetches: self.fetches.clone(), ..Self::default() }
+    }
+
+    fn known(&self, name: &Name) -> Option<Arc<Variable>> {
+        let index = match name {
+            Name::Computed(computed) => self.computed.get(computed).copied(),
+            Name::Sent(upload) => {
+                let same = self.sent.iter().find(|(sent, _)| sent.is_same(upload));
+                if let Some((known, relay)) = same.and_then(|(sent, _)| Some((sent.relay()?, upload.relay()?))) {
+                    known.share(relay);
+                }
+                same.map(|(_, index)| *index)
+            }
+        };
+        index.map(|index| self.remembered[index].clone())
+    }
+
+    fn remember(&mut self, name: Name, variable: Arc<Variable>) {
+        let index = self.remembered.len();
+        match name {
+            Name::Computed(computed) => drop(self.computed.insert(computed, index)),
+            Name::Sent(upload) => self.sent.push((upload, index)),
+        }
+        self.remembered.push(variable);
+    }
+
+    fn forget(&mut self) -> Vec<Arc<Variable>> {
+        self.computed.clear();
+        self.sent.clear();
+        std::mem::take(&mut self.remembered)
     }
 }

@@ -19,28 +19,40 @@ use crate::{
 #[derive(Clone)]
 pub struct Read {
     session: Arc<Session>,
-    cut: Cut,
-    /// Site, dataset, columns (where they are the part's own).
-    parts: Vec<(String, String, Vec<String>)>,
+    /// Row bands, each from left to right.
+    bands: Vec<Vec<Block>>,
     filter: Option<Filter>,
+}
+
+/// What one part is read from.
+#[derive(Clone, Default)]
+pub(crate) struct Block {
+    pub site: String,
+    pub dataset: String,
+    /// Those of this part alone; none: all.
+    pub columns: Vec<String>,
 }
 
 impl std::fmt::Debug for Read {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Read of {} parts", self.parts.len())
+        write!(f, "Read of {} parts", self.blocks().count())
     }
 }
 
 impl Read {
-    pub(crate) fn new(session: Arc<Session>, cut: Cut, parts: Vec<(String, String, Vec<String>)>) -> Self {
-        Self { session, cut, parts, filter: None }
+    pub(crate) fn new(session: Arc<Session>, bands: Vec<Vec<Block>>) -> Self {
+        Self { session, bands, filter: None }
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = &Block> {
+        self.bands.iter().flatten()
     }
 
     /// These columns, in this order, of every part; without it, all columns.
     pub fn columns<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
         let columns: Vec<String> = columns.into_iter().map(Into::into).collect();
-        for (_, _, of_part) in &mut self.parts {
-            of_part.clone_from(&columns);
+        for block in self.bands.iter_mut().flatten() {
+            block.columns.clone_from(&columns);
         }
         self
     }
@@ -56,9 +68,9 @@ impl Read {
 
     /// From these sites alone, in this order; without it, from all sites of the federation.
     pub fn at<S: AsRef<str>>(mut self, sites: impl IntoIterator<Item = S>) -> Self {
-        let part = self.parts.first().cloned().unwrap_or_default();
-        let at = |site: S| (site.as_ref().to_owned(), part.1.clone(), part.2.clone());
-        self.parts = sites.into_iter().map(at).collect();
+        let block = self.blocks().next().cloned().unwrap_or_default();
+        let at = |site: S| vec![Block { site: site.as_ref().to_owned(), ..block.clone() }];
+        self.bands = sites.into_iter().map(at).collect();
         self
     }
 
@@ -67,40 +79,55 @@ impl Read {
     /// # Errors
     /// A site's (no such dataset or column, text in a matrix); `Plan` if the parts do not fit together.
     pub async fn read(self) -> Result<FedMatrix> {
-        if self.parts.is_empty() {
+        let across = self.bands.first().map_or(0, Vec::len);
+        if across == 0 {
             return Err(Error::plan("read: at least one site is needed"));
         }
-        let sites: Vec<usize> = self.parts.iter().map(|(site, ..)| self.session.site(site)).collect::<Result<_>>()?;
+        if let Some(band) = self.bands.iter().find(|band| band.len() != across) {
+            let message =
+                format!("read: every row band needs as many blocks, but one has {across}, another {}", band.len());
+            return Err(Error::plan(message));
+        }
+        let sites: Vec<usize> = self.blocks().map(|block| self.session.site(&block.site)).collect::<Result<_>>()?;
         let mut variables: Vec<Arc<Variable>> = Vec::new();
-        for ((_, dataset, columns), site) in self.parts.iter().zip(sites) {
-            let (dataset, columns) = (dataset.clone(), columns.clone());
-            let read = op::Read { dataset, columns, filter: self.filter.clone() };
+        for (Block { dataset, columns, .. }, site) in self.blocks().zip(sites) {
+            let read = op::Read { dataset: dataset.clone(), columns: columns.clone(), filter: self.filter.clone() };
             let op = Op::Create(CreateOp::Read(read));
-            variables.push(self.session.bind(site, How::Op(op), Vec::new(), None));
+            variables.push(self.session.bind(site, How::Op(op), &[], None));
         }
         let shapes = self.session.shapes(&variables).await?;
-        let layout = self.layout(&shapes)?;
-        let extents: Vec<u64> = shapes.iter().map(|shape| self.cut.extent(*shape)).collect();
-        let parts = Layout::kept(&extents).into_iter().map(|part| variables[part].clone()).collect();
+        let heights = self.extents(Cut::Rows, &shapes)?;
+        let widths = self.extents(Cut::Columns, &shapes)?;
+        let (rows, columns) = (Layout::kept(&heights), Layout::kept(&widths));
+        let kept = rows.iter().flat_map(|row| columns.iter().map(move |column| row * across + column));
+        let parts = kept.map(|block| variables[block].clone()).collect();
+        let layout = Layout::grid(heights, widths, self.blocks().map(|block| block.site.as_str()))?;
         Ok(FedMatrix::new(self.session, layout, parts))
     }
 
-    fn layout(&self, shapes: &[Shape]) -> Result<Layout> {
-        let across = |shape: &Shape| self.cut.other().extent(*shape);
-        let first = shapes.first().map_or(0, across);
-        if let Some(part) = shapes.iter().position(|shape| across(shape) != first) {
-            return Err(Error::plan(format!(
-                "read: {} of {} has {} {}s, but {} of {} has {first}; all parts need as many",
-                self.parts[part].1,
-                self.parts[part].0,
-                across(&shapes[part]),
-                self.cut.other(),
-                self.parts[0].1,
-                self.parts[0].0
-            )));
+    /// The height of each row band, or the width of each column band: that of each of its blocks.
+    fn extents(&self, cut: Cut, shapes: &[Shape]) -> Result<Vec<u64>> {
+        let (blocks, across): (Vec<&Block>, usize) = (self.blocks().collect(), self.bands[0].len());
+        let (bands, step) = if cut == Cut::Rows { (self.bands.len(), 1) } else { (across, across) };
+        let mut extents = Vec::with_capacity(bands);
+        for band in 0..bands {
+            let first = if cut == Cut::Rows { band * across } else { band };
+            let extent = cut.extent(shapes[first]);
+            let mut others = (first..blocks.len()).step_by(step).take(blocks.len() / bands);
+            if let Some(other) = others.find(|&other| cut.extent(shapes[other]) != extent) {
+                return Err(Error::plan(format!(
+                    "read: {} of {} has {} {cut}s, but {} of {} has {extent}; {} each other all parts need as many",
+                    blocks[other].dataset,
+                    blocks[other].site,
+                    cut.extent(shapes[other]),
+                    blocks[first].dataset,
+                    blocks[first].site,
+                    if cut == Cut::Rows { "beside" } else { "below" }
+                )));
+            }
+            extents.push(extent);
         }
-        let extents = self.parts.iter().zip(shapes);
-        Layout::new(self.cut, extents.map(|((site, ..), shape)| (site.as_str(), self.cut.extent(*shape))), first)
+        Ok(extents)
     }
 }
 

@@ -14,9 +14,10 @@ use tokio::{runtime::Handle, sync::Mutex, task::JoinSet};
 
 use crate::{
     Error, Result,
-    batch::{Batch, BatchLimits, Output, batches, screen},
+    batch::{Batch, BatchLimits, Output, batches},
     connection::Connection,
-    queue::{Fetch, How, Item, Queues, Variable},
+    queue::{Fetch, How, Item, Queues, SiteQueue, Variable},
+    stage::Waiting,
 };
 
 /// The sites of one federation, and what waits for them.
@@ -27,6 +28,8 @@ pub(crate) struct Session {
     /// variables that were never bound and still have handles.
     flight: Mutex<HashMap<VarId, Error>>,
     runtime: Handle,
+    /// Whether row-level values may pass the coordinator on their way to other sites.
+    relays: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -45,7 +48,22 @@ struct Ran {
 impl Session {
     pub fn new(sites: Vec<Connection>, runtime: Handle) -> Self {
         let queues = Queues::new(sites.len());
-        Self { sites, queues, flight: Mutex::default(), runtime, closed: AtomicBool::new(false) }
+        let (relays, closed) = (AtomicBool::new(true), AtomicBool::new(false));
+        Self { sites, queues, flight: Mutex::default(), runtime, relays, closed }
+    }
+
+    /// Whether row-level values may pass the coordinator on their way to other sites.
+    pub fn relays(&self) -> bool {
+        self.relays.load(Ordering::Relaxed)
+    }
+
+    pub fn allow_relays(&self, allowed: bool) {
+        self.relays.store(allowed, Ordering::Relaxed);
+    }
+
+    /// What waits, without taking it: what was set aside first.
+    pub fn waiting(&self) -> Vec<Vec<SiteQueue>> {
+        self.queues.look()
     }
 
     /// The index of a site.
@@ -57,12 +75,18 @@ impl Session {
     }
 
     /// Queues an instruction. What waits is sent when a program is full, at the latest.
-    pub fn bind(self: &Arc<Self>, site: usize, how: How, inputs: Vec<VarId>, shape: Option<Shape>) -> Arc<Variable> {
+    pub fn bind(
+        self: &Arc<Self>,
+        site: usize,
+        how: How,
+        inputs: &[Arc<Variable>],
+        shape: Option<Shape>,
+    ) -> Arc<Variable> {
         let (variable, waiting) = self.queues.bind(site, how, inputs, shape);
-        let full = self.sites[site].limits.program_instructions_max.max(1) as usize;
-        if waiting.is_multiple_of(full) {
+        if waiting >= self.sites[site].limits.program_instructions_max.max(1) as usize {
+            self.queues.set_aside();
             let session = self.clone();
-            self.runtime.spawn(async move { session.send().await });
+            self.runtime.spawn(async move { session.send(false).await });
         }
         variable
     }
@@ -75,7 +99,7 @@ impl Session {
     /// Sends all that waits, and waits for the answers. It goes on if the caller leaves.
     pub async fn flush(self: &Arc<Self>) {
         let session = self.clone();
-        if let Err(error) = self.runtime.spawn(async move { session.send().await }).await {
+        if let Err(error) = self.runtime.spawn(async move { session.send(true).await }).await {
             tracing::debug!(%error, "a program was not finished");
         }
     }
@@ -90,35 +114,52 @@ impl Session {
         variables.iter().map(shape).collect()
     }
 
-    async fn send(self: Arc<Self>) {
+    /// Sends what was set aside and, if it is asked for, what else waits.
+    async fn send(self: Arc<Self>, all: bool) {
         let mut failed = self.flight.lock().await;
-        let mut programs = JoinSet::new();
-        for (site, queue) in self.queues.take().into_iter().enumerate() {
-            let (items, fetches) = screen(queue, &mut failed);
-            if !items.is_empty() || !fetches.is_empty() {
-                let session = self.clone();
-                programs.spawn(async move { session.run(site, items, fetches).await });
-            }
+        while let Some(full) = self.queues.take_full() {
+            self.send_queues(full, &mut failed).await;
         }
-        let mut ran = finished(programs).await;
-        ran.sort_by_key(|ran| ran.site);
-        let error = ran.iter().find_map(|ran| ran.result.as_ref().err().cloned());
-        for ran in ran {
-            match &error {
-                None => ran.succeeded(),
-                Some(error) => self.undo(ran, error, &mut failed),
+        if all {
+            self.send_queues(self.queues.take_waiting(), &mut failed).await;
+        }
+    }
+
+    /// Sends it, stage after stage: what needs a relay goes when the sites have released what is relayed.
+    async fn send_queues(self: &Arc<Self>, queues: Vec<SiteQueue>, failed: &mut HashMap<VarId, Error>) {
+        let mut waiting = Waiting::of(queues);
+        loop {
+            let before: usize = waiting.iter().map(Waiting::len).sum();
+            let mut programs = JoinSet::new();
+            for (site, waiting) in waiting.iter_mut().enumerate() {
+                let (items, fetches) = waiting.ready(failed);
+                if !items.is_empty() || !fetches.is_empty() {
+                    let session = self.clone();
+                    programs.spawn(async move { session.run(site, items, fetches).await });
+                }
+            }
+            // An error may have reached a relay, and what waits for it.
+            if programs.is_empty() && waiting.iter().map(Waiting::len).sum::<usize>() == before {
+                return;
+            }
+            let mut ran = finished(programs).await;
+            ran.sort_by_key(|ran| ran.site);
+            let error = ran.iter().find_map(|ran| ran.result.as_ref().err().cloned());
+            for ran in ran {
+                match &error {
+                    None => ran.succeeded(),
+                    Some(error) => self.undo(ran, error, failed),
+                }
+            }
+            for (site, waiting) in waiting.iter_mut().enumerate().filter(|(_, waiting)| !waiting.is_empty()) {
+                waiting.more(self.queues.take_lone_drops(site).items);
             }
         }
     }
 
     /// Runs one site's share, in as many programs as its limits ask for.
     async fn run(&self, site: usize, items: Vec<Item>, fetches: Vec<Arc<Fetch>>) -> Ran {
-        let limits = &self.sites[site].limits;
-        let limits = BatchLimits {
-            instructions_max: limits.program_instructions_max as usize,
-            inline_bytes_max: limits.inline_bytes_max,
-            inline_total_bytes_max: limits.message_bytes_max / 2,
-        };
+        let limits = BatchLimits::of(&self.sites[site].limits);
         let mut ran = Ran {
             site,
             outputs: Vec::new(),
@@ -243,7 +284,8 @@ impl Session {
     pub async fn send_lone_drops(&self) {
         for (site, connection) in self.sites.iter().enumerate() {
             let mut failed = self.flight.lock().await;
-            let (items, _) = screen(self.queues.take_lone_drops(site), &mut failed);
+            let mut drops = Waiting::of(vec![self.queues.take_lone_drops(site)]);
+            let items = drops.iter_mut().flat_map(|drops| drops.ready(&mut failed).0).collect::<Vec<_>>();
             let dropped: Vec<VarId> = items
                 .iter()
                 .filter_map(|item| match item {
@@ -310,9 +352,9 @@ pub(crate) async fn finished<T: 'static>(mut tasks: JoinSet<T>) -> Vec<T> {
 }
 
 /// Waits for all of these; what is not answered yet is sent.
-pub(crate) async fn resolve(session: &Arc<Session>, fetches: &[Arc<Fetch>]) -> Result<Vec<Array2<f64>>> {
+pub(crate) async fn resolve(session: &Arc<Session>, fetches: Vec<Arc<Fetch>>) -> Result<Vec<Array2<f64>>> {
     if !fetches.iter().all(|fetch| fetch.is_delivered()) {
         session.flush().await;
     }
-    fetches.iter().map(|fetch| fetch.take().unwrap_or(Err(Error::Closed))).collect()
+    fetches.into_iter().map(|fetch| fetch.take().unwrap_or(Err(Error::Closed))).collect()
 }

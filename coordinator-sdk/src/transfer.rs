@@ -1,24 +1,35 @@
 //! Arrays as bytes and back: row tiles of a fixed height, column-major inside a tile.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use fondaco_proto::{Block, CHUNK_BYTES, MatrixHeader, Shape, tile_rows};
 use ndarray::{ArcArray2, Array2, ArrayView2, Axis, ShapeBuilder, s};
 
+use crate::{Result, relay::Relay};
+
 /// A region of an array of the coordinator, to be sent to a site.
 #[derive(Clone)]
 pub(crate) struct Upload {
-    array: ArcArray2<f64>,
+    source: Source,
     rows: Range<usize>,
     columns: Range<usize>,
 }
 
+/// Where the array is from.
+#[derive(Clone)]
+pub(crate) enum Source {
+    /// It is here.
+    Here(ArcArray2<f64>),
+    /// Sites release it first.
+    Relayed(Arc<Relay>),
+}
+
 impl Upload {
     /// The region `array[rows, columns]`, which lies within the array.
-    pub fn new(array: ArcArray2<f64>, rows: Range<u64>, columns: Range<u64>) -> Self {
+    pub fn new(source: Source, rows: Range<u64>, columns: Range<u64>) -> Self {
         let narrow = |range: Range<u64>| range.start as usize..range.end as usize;
-        Self { array, rows: narrow(rows), columns: narrow(columns) }
+        Self { source, rows: narrow(rows), columns: narrow(columns) }
     }
 
     pub fn shape(&self) -> Shape {
@@ -29,8 +40,50 @@ impl Upload {
         8 * self.rows.len() as u64 * self.columns.len() as u64
     }
 
+    /// What is relayed, if it is.
+    pub fn relay(&self) -> Option<&Arc<Relay>> {
+        match &self.source {
+            Source::Here(_) => None,
+            Source::Relayed(relay) => Some(relay),
+        }
+    }
+
+    /// Whether the array is here; the error of what was to be relayed, and `None` before it was released.
+    pub fn arrived(&self) -> Option<Result<()>> {
+        match &self.source {
+            Source::Here(_) => Some(Ok(())),
+            Source::Relayed(relay) => Some(relay.value()?.as_ref().map(drop).map_err(Clone::clone)),
+        }
+    }
+
+    /// Whether both are the same bits.
+    pub fn is_same(&self, other: &Self) -> bool {
+        if self.shape() != other.shape() {
+            return false;
+        }
+        match (&self.source, &other.source) {
+            (Source::Here(_), Source::Here(_)) => {
+                let (a, b) = (self.view(), other.view());
+                (a.as_ptr() == b.as_ptr() && a.strides() == b.strides())
+                    || a.iter().zip(&b).all(|(a, b)| a.to_bits() == b.to_bits())
+            }
+            (Source::Relayed(a), Source::Relayed(b)) => {
+                a.is_same(b) && (&self.rows, &self.columns) == (&other.rows, &other.columns)
+            }
+            (Source::Here(_), Source::Relayed(_)) | (Source::Relayed(_), Source::Here(_)) => false,
+        }
+    }
+
+    /// The cells, once they are here.
     fn view(&self) -> ArrayView2<'_, f64> {
-        self.array.slice(s![self.rows.clone(), self.columns.clone()])
+        let array = match &self.source {
+            Source::Here(array) => Some(array),
+            Source::Relayed(relay) => relay.value().and_then(|value| value.as_ref().ok()),
+        };
+        match array {
+            Some(array) => array.slice(s![self.rows.clone(), self.columns.clone()]),
+            None => ArrayView2::from(&[[0.0; 0]; 0]),
+        }
     }
 
     /// All of it, for one message.
@@ -151,7 +204,7 @@ mod tests {
 
     fn round_trip(rows: usize, columns: usize) {
         let whole = Array2::from_shape_fn((rows + 2, columns + 1), |(i, j)| (i * 1000 + j) as f64);
-        let upload = Upload::new(whole.to_shared(), 1..rows as u64 + 1, 1..columns as u64 + 1);
+        let upload = Upload::new(Source::Here(whole.to_shared()), 1..rows as u64 + 1, 1..columns as u64 + 1);
         let expected = whole.slice(s![1..=rows, 1..=columns]);
         let mut header = MatrixHeader::new(upload.shape());
         let chunks: Vec<(u64, Bytes)> = upload.clone().chunks().collect();

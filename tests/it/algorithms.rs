@@ -373,6 +373,6 @@ async fn the_flights_as_they_are() {
     let gaps = fed.isnan().and_then(|gaps| gaps.sum(Axis::Columns)).expect("a row cut").await.expect("public");
     assert_eq!(gaps[[0, 6]], 12_999.0 + 7_977.0 + 2_585.0);
     let layout = fed.layout().clone();
-    let sites: Vec<_> = layout.parts().iter().map(|part| (&*part.site, part.range.end - part.range.start)).collect();
+    let sites: Vec<_> = layout.parts().iter().map(|part| (&*part.site, part.shape().rows)).collect();
     assert_eq!(sites, NAMES.into_iter().zip([116_460, 81_970, 23_148]).collect::<Vec<_>>());
 }

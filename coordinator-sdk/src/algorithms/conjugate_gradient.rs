@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use super::FittedLinear;
-use crate::{Axis, Error, FedMatrix, Operand, Result, layout::Layout};
+use crate::{Axis, Error, FedMatrix, Operand, Result};
 
 const GAPS: &str = "the data hold NaN or infinities; replace them before";
 
@@ -92,7 +92,6 @@ impl ConjugateGradient {
 
     /// A column of ones in the rows of X.
     fn ones(&self, x: &FedMatrix) -> Result<FedMatrix> {
-        let sites = x.layout().parts().iter().map(|part| (part.site.clone(), part.range.end - part.range.start));
-        x.fill_like(&Layout::rows(sites, 1)?, 1.0)
+        x.fill_like(&x.layout().column(), 1.0)
     }
 }

@@ -3,7 +3,7 @@
 use fondaco_proto::{ErrorCode, op::Distribution};
 use ndarray::{Array2, Axis as NdAxis, Zip};
 
-use crate::{Axis, Error, FedMatrix, Result, layout::Layout};
+use crate::{Axis, Error, FedMatrix, Result};
 
 /// k-means by Lloyd's algorithm (Lloyd 1982, "Least squares quantization in PCM"): one round trip per iteration, in
 /// which each site assigns its rows to the nearest centre and releases counts and sums per cluster. A row that is as
@@ -105,13 +105,12 @@ impl KMeans {
         let k = self.n_clusters;
         let least = x.limits().iter().map(|(_, limits)| limits.release_rows_min).max().unwrap_or(1);
         let rows = x.layout().by_site().into_iter().map(|(_, parts)| {
-            let extent = |part: usize| x.layout().parts()[part].range.end - x.layout().parts()[part].range.start;
+            let extent = |part: usize| x.layout().parts()[part].shape().rows;
             parts.into_iter().map(extent).sum::<u64>()
         });
         let fewest = rows.min().unwrap_or(0).max(1);
         let share = (4.0 * least.max(1) as f64 / fewest as f64).min(1.0 / k as f64);
-        let sites = x.layout().parts().iter().map(|part| (part.site.clone(), part.range.end - part.range.start));
-        let layout = Layout::rows(sites, 1)?;
+        let layout = x.layout().column();
         let uniform = Distribution::Uniform { low: 0.0, high: 1.0 };
         let group = x.rand_like(&layout, self.seed, uniform)?.multiply(1.0 / share)?.floor()?;
         let numbers = Array2::from_shape_fn((1, k), |(_, group)| group as f64);

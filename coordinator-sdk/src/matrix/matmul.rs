@@ -8,25 +8,26 @@ use crate::{Error, FedMatrix, Operand, Outcome, Pending, Result, layout::Cut};
 
 impl FedMatrix {
     /// `X @ Y`, whatever becomes of it: a row cut by an array stays, a sum over the cut is for the coordinator.
-    /// `X.T @ X` and `X.T @ Y` of a row cut X are carried out as [`FedMatrix::gram`] and [`FedMatrix::cross`].
+    /// `X.T @ X`, `X @ X.T` and `X.T @ Y` are carried out as [`FedMatrix::gram`] and [`FedMatrix::cross`].
     ///
     /// # Errors
     /// `Plan` if shapes do not fit, no operand is federated, or row-level values would have to move.
     pub fn product(left: impl Into<Operand>, right: impl Into<Operand>) -> Result<Outcome> {
         let (left, right) = (left.into(), right.into());
+        if let (Operand::Fed(x), Operand::Fed(y)) = (&left, &right)
+            && (y.is_transpose_of(x) || x.is_transpose_of(y))
+            && y.layout().whole_at().is_none()
+        {
+            return y.product_of(MatmulOp::Gram, vec![y.into()]);
+        }
         if let Operand::Fed(x_t) = &left
             && let Some(x) = &x_t.0.transpose_of
-            && x.layout().cut() == Cut::Rows
+            && x.layout().banded(Cut::Rows).is_some()
             && x.layout().whole_at().is_none()
         {
             let shapes = [left.arg().shape(), right.clone().into_matrix().arg().shape()];
             Op::Matmul(MatmulOp::Product).shape(&shapes)?;
-            match &right {
-                Operand::Fed(y) if x.is(y) => return x.product_of(MatmulOp::Gram, vec![x.into()]),
-                Operand::Fed(_) | Operand::Local(_) | Operand::Scalar(_) => {
-                    return x.product_of(MatmulOp::Cross, vec![x.into(), right]);
-                }
-            }
+            return x.product_of(MatmulOp::Cross, vec![x.into(), right]);
         }
         let session_of = match (&left, &right) {
             (Operand::Fed(x), _) | (_, Operand::Fed(x)) => x.clone(),
@@ -102,6 +103,10 @@ impl FedMatrix {
 
     fn product_of(&self, op: MatmulOp, operands: Vec<Operand>) -> Result<Outcome> {
         self.apply(&Op::Matmul(op), operands)
+    }
+
+    fn is_transpose_of(&self, other: &Self) -> bool {
+        self.0.transpose_of.as_ref().is_some_and(|original| original.is(other))
     }
 
     /// Whether both are the same parts.

@@ -9,6 +9,7 @@ use super::Inner;
 use crate::{
     FedMatrix, Operand, Pending, Result,
     combine::Combine,
+    gather::Gather,
     layout::Layout,
     perform::perform_counted,
     plan::reorg::{unique, unique_counts},
@@ -186,7 +187,7 @@ impl FedMatrix {
         let (_, lists) = perform_counted(self.session(), "unique_counts", vec![column.into()], unique_counts)?;
         let shapes = self.session().shapes(&lists).await?;
         let fetches = lists.into_iter().zip(shapes).map(|(list, shape)| self.session().fetch(list, shape)).collect();
-        Pending::new(self.session().clone(), fetches, Combine::Counts).await
+        Pending::new(self.session().clone(), Gather::one(fetches, Combine::Counts)).await
     }
 
     /// The same, staying at the site that has all of X.

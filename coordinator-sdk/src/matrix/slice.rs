@@ -6,13 +6,12 @@ use std::{
     sync::Arc,
 };
 
-use fondaco_proto::{Op, Shape, op::SliceOp};
+use fondaco_proto::{Op, op::SliceOp};
 
 use crate::{
     Axis, Error, FedMatrix, Operand, Result,
-    layout::{Cut, Layout},
     perform::perform_counted,
-    plan::slice::{filter_rows, filtered},
+    plan::slice::{counted, filter_rows, filtered},
 };
 
 impl FedMatrix {
@@ -201,17 +200,6 @@ impl FedMatrix {
         drawn.sort_unstable();
         self.take(drawn)
     }
-}
-
-/// The layout of what sites have taken of each part, and the parts that it has.
-fn counted(layout: &Layout, shapes: &[Shape]) -> Result<(Layout, Vec<usize>)> {
-    let extents: Vec<u64> = shapes.iter().map(|shape| shape.rows).collect();
-    if layout.cut() == Cut::Columns {
-        let rows = extents.first().copied().unwrap_or(0);
-        return Ok((layout.with_across(rows), (0..shapes.len()).collect()));
-    }
-    let sites = layout.parts().iter().map(|part| part.site.clone());
-    Ok((Layout::new(Cut::Rows, sites.zip(extents.iter().copied()), layout.shape().columns)?, Layout::kept(&extents)))
 }
 
 /// Random numbers, a pure function of a seed: the output of BLAKE3 (O'Connor et al. 2020) keyed by it.

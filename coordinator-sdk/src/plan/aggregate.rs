@@ -1,15 +1,18 @@
-//! Reductions. Down the rows of a row cut each site reduces all its parts in one instruction, and the coordinator
+//! Reductions. Down the rows each site reduces all its parts of the same columns in one instruction, and the coordinator
 //! combines one small result per site.
+
+use std::{ops::Range, sync::Arc};
 
 use fondaco_proto::{
     Op,
     op::{AggregateFunction, AggregateOp, Axis, ReorgOp},
 };
 
-use super::{Builder, Plan, parts_of, refused};
+use super::{Builder, Input, Plan, Why, parts_of};
 use crate::{
     Result,
     combine::Combine,
+    gather::Gather,
     layout::{Cut, Layout},
 };
 
@@ -17,39 +20,68 @@ pub(super) fn plan(op: AggregateOp, mut builder: Builder) -> Result<Plan> {
     let name = Op::Aggregate(op).name();
     let layout = builder.only(name)?.clone();
     let shape = Op::Aggregate(op).shape(&[layout.shape()])?;
-    let by_rows = layout.viewed(Cut::Rows);
-    match (op.axis, by_rows) {
-        (Axis::Rows, Some(layout)) => {
-            let parts = builder.each(&layout, op, |part| vec![super::Input::Part { arg: 0, part }])?;
-            Ok(builder.fed(layout.with_across(shape.columns), parts))
+    match op.axis {
+        Axis::Rows => along_rows(op, &layout, shape.columns, builder),
+        // Each column band by itself, over all of its parts.
+        Axis::Columns => {
+            let (op, combine) = partial(op, layout.shape().rows);
+            let parts = parts_of(0, &layout);
+            let mut cells = Vec::new();
+            for band in layout.bands(Cut::Columns) {
+                cells.push(builder.per_site_of(&layout, band, op, &[], std::slice::from_ref(&parts))?);
+            }
+            Ok(builder.released(Gather::line(Cut::Columns, cells, combine)))
         }
-        (Axis::Rows, None) => {
-            Err(refused(&format!("{name} along axis=1"), &layout, "reduce the columns of each site by themselves"))
-        }
-        (Axis::All | Axis::Columns, Some(layout)) => {
-            let reduced = if op.axis == Axis::All { layout.shape().cells()? } else { layout.shape().rows };
-            let (op, combine) = partial(op, reduced);
-            let parts = builder.per_site(&layout, op, &[], &[parts_of(0, &layout)])?;
-            Ok(builder.local(parts, combine))
-        }
-        (Axis::Columns, None) => {
-            let parts = builder.each(&layout, op, |part| vec![super::Input::Part { arg: 0, part }])?;
-            Ok(builder.local(parts, Combine::Concat(Cut::Columns)))
-        }
-        (Axis::All, None) => over_columns(op, &layout, builder),
+        Axis::All => over_all(op, &layout, builder),
     }
 }
 
-/// Over all cells of a column cut: a site's columns side by side, then reduced.
-fn over_columns(op: AggregateOp, layout: &Layout, mut builder: Builder) -> Result<Plan> {
-    let (op, combine) = partial(op, layout.shape().cells()?);
+/// Along each row. Of a row band at several sites each reduces what it has; what they give is put together at the
+/// coordinator, and sent to the site that has most of the band.
+fn along_rows(op: AggregateOp, layout: &Layout, width: u64, mut builder: Builder) -> Result<Plan> {
+    let name = Op::Aggregate(op).name();
+    let rows = layout.collected(Cut::Rows).with_across(Cut::Rows, width);
+    let why = Why::new(&format!("{name} along axis=1"), layout, "reduce the columns of each site by themselves");
+    let (partial, combine) = partial(op, layout.shape().columns);
     let mut results = Vec::new();
-    for (site, parts) in layout.by_site() {
-        let mut inputs: Vec<_> = parts.into_iter().map(|part| super::Input::Part { arg: 0, part }).collect();
-        if inputs.len() > 1 {
-            inputs = vec![builder.push(&site, ReorgOp::Hstack, inputs)?];
+    for (band, place) in layout.bands(Cut::Rows).into_iter().zip(rows.parts()) {
+        let by_site = layout.by_site_of(band);
+        let op = if by_site.len() == 1 { op } else { partial };
+        let mut released = Vec::new();
+        for (site, parts) in by_site {
+            let pieces = parts.into_iter().map(|part| Input::Part { arg: 0, part }).collect();
+            let Some(whole) = builder.stacked(&site, ReorgOp::Hstack, pieces)? else { continue };
+            released.push(builder.push(&site, op, vec![whole])?);
         }
-        results.push(builder.push(&site, op, inputs)?);
+        results.push(match &*released {
+            [result] => result.clone(),
+            _several => {
+                let arg = builder.relay(why.clone(), Gather { turned: true, ..Gather::one(released, combine) });
+                Input::Region { arg, rows: 0..place.extent(Cut::Rows), columns: 0..width }
+            }
+        });
+    }
+    Ok(builder.fed(rows, results))
+}
+
+/// Over all cells: what a site has of a row band is put side by side; bands of the same columns are reduced together.
+fn over_all(op: AggregateOp, layout: &Layout, mut builder: Builder) -> Result<Plan> {
+    let (op, combine) = partial(op, layout.shape().cells()?);
+    let mut groups: Vec<(Arc<str>, Vec<Range<u64>>, Vec<Input>)> = Vec::new();
+    for band in layout.bands(Cut::Rows) {
+        for (site, parts) in layout.by_site_of(band) {
+            let columns: Vec<Range<u64>> = parts.iter().map(|&part| layout.parts()[part].columns.clone()).collect();
+            let pieces = parts.into_iter().map(|part| Input::Part { arg: 0, part }).collect();
+            let Some(side_by_side) = builder.stacked(&site, ReorgOp::Hstack, pieces)? else { continue };
+            match groups.iter_mut().find(|(at, known, _)| *at == site && *known == columns) {
+                Some((_, _, bands)) => bands.push(side_by_side),
+                None => groups.push((site, columns, vec![side_by_side])),
+            }
+        }
+    }
+    let mut results = Vec::new();
+    for (site, _, bands) in groups {
+        results.push(builder.push(&site, op, bands)?);
     }
     Ok(builder.local(results, combine))
 }
@@ -106,12 +138,35 @@ mod tests {
     fn column_cuts() {
         let x = columns(&[("a", 2), ("b", 1), ("a", 3)], 9);
         let sum = plan(&aggregate(AggregateFunction::Std, Axis::Columns), std::slice::from_ref(&x), None).unwrap();
-        assert_eq!(steps(&sum), ["a std(0.0)", "b std(0.1)", "a std(0.2)"]);
-        assert_eq!(combined(&sum), Combine::Concat(Cut::Columns));
+        assert_eq!(steps(&sum), ["a moments(0.0)", "b moments(0.1)", "a moments(0.2)"]);
+        assert_eq!((gathered(&sum).cells.len(), gathered(&sum).across), (3, 3));
         let all = plan(&aggregate(AggregateFunction::Var, Axis::All), std::slice::from_ref(&x), None).unwrap();
         assert_eq!(steps(&all), ["a hstack(0.0 0.2)", "a moments(%0)", "b moments(0.1)"]);
-        let error = plan(&aggregate(AggregateFunction::Sum, Axis::Rows), &[x], None).unwrap_err().to_string();
-        assert!(error.contains("columns are at different sites"), "{error}");
+        let along = plan(&aggregate(AggregateFunction::Var, Axis::Rows), &[x], None).unwrap();
+        assert_eq!(steps(&along), ["a hstack(0.0 0.2)", "a moments(%0)", "b moments(0.1)"]);
+        assert_eq!(
+            (relays(&along), fed(&along).to_string().as_str()),
+            (vec!["%1 %2".to_owned()], "(9, 1) as rows 0..9 at a")
+        );
+    }
+
+    #[test]
+    fn blocks() {
+        let x = grid(&[4, 2, 1], &[2, 1], "a b a a b b");
+        let planned = |axis| plan(&aggregate(AggregateFunction::Sum, axis), std::slice::from_ref(&x), None);
+        let down = planned(Axis::Columns).unwrap();
+        assert_eq!(steps(&down), ["a sum(0.0 0.2)", "b sum(0.4)", "b sum(0.1 0.5)", "a sum(0.3)"]);
+        assert_eq!((gathered(&down).cells.len(), gathered(&down).across), (2, 2));
+        let all = planned(Axis::All).unwrap();
+        let expected = ["a hstack(0.2 0.3)", "b hstack(0.4 0.5)", "a sum(0.0)", "b sum(0.1)", "a sum(%0)", "b sum(%1)"];
+        assert_eq!(steps(&all), expected);
+        let along = planned(Axis::Rows).unwrap();
+        assert_eq!(relays(&along), ["%0 %1"]);
+        assert_eq!(fed(&along).to_string(), "(7, 1) as rows 0..4 at a, 4..6 at a, 6..7 at b");
+        let one_site_each = grid(&[4, 2], &[2, 1], "a a b b");
+        let along = plan(&aggregate(AggregateFunction::Sum, Axis::Rows), &[one_site_each], None).unwrap();
+        assert_eq!(steps(&along), ["a hstack(0.0 0.1)", "a sum(%0)", "b hstack(0.2 0.3)", "b sum(%2)"]);
+        assert_eq!(fed(&along).to_string(), "(6, 1) as rows 0..4 at a, 4..6 at b");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use fondaco_proto::op::{
     AggregateFunction, AggregateOp, Axis, Binary, BinaryFunction, ElementwiseOp, MatmulOp, ReorgOp,
 };
 
-use super::{Arg, Builder, Input, Plan, refused};
+use super::{Arg, Builder, Input, Plan, Why};
 use crate::{Error, Result, combine::Combine, layout::Cut};
 
 /// `np.cov(X.T)` of one argument; of two, whose rows are aligned, the covariances of X's columns with those of X and Y.
@@ -20,9 +20,9 @@ pub(crate) fn correlation(x: &Arg) -> Result<Plan> {
 
 /// Moments and centred products, site by site.
 fn centred(name: &str, args: &[Arg], combine: Combine) -> Result<Plan> {
-    let mut builder = Builder { args, steps: Vec::new() };
+    let mut builder = Builder::new(args);
     let layout = builder.only(name)?.clone();
-    let rows = layout.viewed(Cut::Rows).ok_or_else(|| refused(name, &layout, "it needs a row cut"))?;
+    let rows = builder.banded(Cut::Rows, &layout, Why::new(name, &layout, "use a row cut"));
     if rows.shape().rows == 0 {
         return Err(Error::plan(format!("{name}: there are no rows")));
     }
@@ -31,7 +31,9 @@ fn centred(name: &str, args: &[Arg], combine: Combine) -> Result<Plan> {
     for (site, at_site) in rows.by_site() {
         let mut centred = Vec::new();
         for parts in &parts {
-            let rows = builder.one(&site, at_site.iter().map(|&part| parts[part].clone()).collect())?;
+            // Several parts would each have to be centred on the means of all.
+            let pieces = at_site.iter().map(|&part| parts[part].clone()).collect();
+            let Some(rows) = builder.stacked(&site, ReorgOp::Vstack, pieces)? else { continue };
             released.push(builder.push(&site, aggregate(AggregateFunction::Moments), vec![rows.clone()])?);
             let means = builder.push(&site, aggregate(AggregateFunction::Mean), vec![rows.clone()])?;
             let subtract = Binary { function: BinaryFunction::Subtract, scalar: None };
@@ -47,20 +49,6 @@ fn centred(name: &str, args: &[Arg], combine: Combine) -> Result<Plan> {
 
 fn aggregate(function: AggregateFunction) -> AggregateOp {
     AggregateOp::new(function, Axis::Columns)
-}
-
-impl Builder<'_> {
-    /// A site's parts as one: several would each have to be centred on the means of all.
-    fn one(&mut self, site: &std::sync::Arc<str>, mut parts: Vec<Input>) -> Result<Input> {
-        match parts.pop() {
-            Some(part) if parts.is_empty() => Ok(part),
-            Some(part) => {
-                parts.push(part);
-                self.push(site, ReorgOp::Vstack, parts)
-            }
-            None => Err(Error::plan("cov: a site without parts")),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -91,10 +79,9 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_rows_together_is_refused() {
-        let refusal = |arg: Arg| plan(&[arg], 1).unwrap_err().to_string();
-        assert!(refusal(columns(&[("a", 4), ("b", 2)], 3)).contains("row-level"));
-        assert!(refusal(rows(&[("a", 0)], 3)).contains("no rows"));
+    fn what_has_no_rows_is_refused() {
+        assert_eq!(relays(&plan(&[columns(&[("a", 4), ("b", 2)], 3)], 1).unwrap()), ["0.1"]);
+        assert!(plan(&[rows(&[("a", 0)], 3)], 1).unwrap_err().to_string().contains("no rows"));
         assert!(plan(&[local(3, 2)], 1).is_err());
     }
 }

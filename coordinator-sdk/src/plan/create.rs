@@ -3,27 +3,20 @@
 use fondaco_proto::op::{CreateOp, Fill, Rand};
 
 use super::{Builder, Plan};
-use crate::{
-    Error, Result,
-    layout::{Cut, Layout},
-};
+use crate::{Error, Result, layout::Layout};
 
 /// `op` describes the whole, of the layout's shape.
 pub(super) fn plan(op: &CreateOp, onto: Option<&Layout>, mut builder: Builder) -> Result<Plan> {
     let layout = onto.ok_or_else(|| Error::plan("what is created needs a layout"))?;
     let mut parts = Vec::new();
-    for (index, part) in layout.parts().iter().enumerate() {
-        let shape = layout.part_shape(index);
-        let (down, right) = match layout.cut() {
-            Cut::Rows => (part.range.start, 0),
-            Cut::Columns => (0, part.range.start),
-        };
+    for part in layout.parts() {
+        let shape = part.shape();
         let region = match op {
             CreateOp::Fill(fill) => CreateOp::Fill(Fill { shape, value: fill.value }),
             CreateOp::Rand(rand) => CreateOp::Rand(Rand {
                 shape,
-                row_offset: rand.row_offset + down,
-                column_offset: rand.column_offset + right,
+                row_offset: rand.row_offset + part.rows.start,
+                column_offset: rand.column_offset + part.columns.start,
                 ..*rand
             }),
             CreateOp::Read(_) => return Err(Error::plan("read binds what a site has, at its extent")),
@@ -57,5 +50,9 @@ mod tests {
         let Op::Create(CreateOp::Rand(second)) = &plan.steps[1].op else { panic!("no rand") };
         assert_eq!((second.shape, second.row_offset), (Shape::new(3, 2), 12));
         assert_eq!(*fed(&plan), layout);
+        let grid = Layout::grid([2, 3], [1, 1], ["a", "b", "b", "a"]).unwrap();
+        let plan = super::super::plan(&Op::Create(CreateOp::Rand(rand)), &[], Some(&grid)).unwrap();
+        let Op::Create(CreateOp::Rand(last)) = &plan.steps[3].op else { panic!("no rand") };
+        assert_eq!((last.shape, last.row_offset, last.column_offset), (Shape::new(3, 1), 12, 1));
     }
 }

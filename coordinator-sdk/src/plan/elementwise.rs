@@ -1,73 +1,67 @@
-//! Cell by cell: each part by itself, at its site. Arrays of the coordinator are sent whole where they broadcast
-//! along the cut, and cut along it where they do not.
+//! Cell by cell: each part by itself, at its site. Of an array of the coordinator each site gets the region that its
+//! part needs.
+
+use std::ops::Range;
 
 use fondaco_proto::{
     Shape,
     op::{ElementwiseOp, Unary},
 };
 
-use super::{Builder, Plan, refused};
+use super::{Builder, Input, Plan, Why};
 use crate::{
     Error, Result,
     layout::{Cut, Layout},
 };
 
-pub(super) fn plan(op: ElementwiseOp, builder: Builder) -> Result<Plan> {
+pub(super) fn plan(op: ElementwiseOp, mut builder: Builder) -> Result<Plan> {
     let name = fondaco_proto::Op::Elementwise(op).name();
     let out = fondaco_proto::Op::Elementwise(op).shape(&builder.shapes())?;
-    let layouts: Vec<Layout> = (0..builder.args.len()).filter_map(|arg| builder.layout(arg).cloned()).collect();
-    let Some(first) = layouts.first() else {
-        return Err(Error::plan(format!("{name}: at least one operand must be federated")));
-    };
-    if let Some(site) = first.whole_at()
-        && layouts.iter().all(|layout| layout.whole_at() == Some(site))
-    {
-        return attempt(name, op, builder, &Layout::whole(site.clone(), out));
+    if matches!(op, ElementwiseOp::Unary(Unary::Softmax | Unary::LogSoftmax)) {
+        let layout = builder.only(name)?.clone();
+        let why = Why::new(name, &layout, "softmax runs along whole rows: use a row cut");
+        let rows = builder.banded(Cut::Rows, &layout, why);
+        let parts = builder.blocks(name, 0, &rows)?;
+        let results = builder.each(&rows, op, |part| vec![parts[part].clone()])?;
+        return Ok(builder.fed(rows, results));
     }
-    let along_rows = matches!(op, ElementwiseOp::Unary(Unary::Softmax | Unary::LogSoftmax));
+    // Each operand in several parts may say where the result is, before those that are whole.
+    let layouts = (0..builder.args.len()).filter_map(|arg| builder.layout(arg));
+    let (whole, several): (Vec<_>, Vec<_>) = layouts.map(|layout| stretched(layout, out)).partition(is_whole);
     let mut failure = None;
-    for cut in [Cut::Rows, Cut::Columns] {
-        let Some(reference) = reference(&layouts, cut, out) else { continue };
-        if along_rows && cut == Cut::Columns {
-            return Err(refused(name, first, "softmax runs along whole rows: use a row cut"));
-        }
-        match attempt(name, op, builder.clone(), &reference) {
+    for reference in several.iter().chain(&whole) {
+        match attempt(name, op, builder.clone(), reference) {
             Ok(plan) => return Ok(plan),
             Err(error) => failure = failure.or(Some(error)),
         }
     }
-    Err(failure.unwrap_or_else(|| {
-        Error::plan(format!("{name}: no operand has the result's extents {out} along its cut; repeat it first"))
-    }))
+    Err(failure.unwrap_or_else(|| Error::plan(format!("{name}: at least one operand must be federated"))))
 }
 
-/// The layout of a result of shape `out`: that of the first operand that spans it along this cut, an operand of
-/// several parts before one that is whole.
-fn reference(layouts: &[Layout], cut: Cut, out: Shape) -> Option<Layout> {
-    let spans = |layout: &&Layout| cut.extent(layout.shape()) == cut.extent(out);
-    let several = layouts.iter().filter(|layout| layout.whole_at().is_none() && layout.cut() == cut).find(spans);
-    let found = match several {
-        Some(layout) => layout.clone(),
-        None => layouts.iter().filter(|layout| layout.whole_at().is_some()).find(spans)?.viewed(cut)?,
-    };
-    Some(found.with_across(cut.other().extent(out)))
+fn is_whole(layout: &Layout) -> bool {
+    layout.whole_at().is_some()
+}
+
+/// A layout broadcast to a shape: an axis that is repeated has one band.
+fn stretched(layout: &Layout, out: Shape) -> Layout {
+    let down =
+        if layout.shape().rows == out.rows { layout.clone() } else { layout.with_across(Cut::Columns, out.rows) };
+    if down.shape().columns == out.columns { down } else { down.with_across(Cut::Rows, out.columns) }
 }
 
 fn attempt(name: &str, op: ElementwiseOp, mut builder: Builder, reference: &Layout) -> Result<Plan> {
-    let cut = reference.cut();
-    let span = cut.extent(reference.shape());
-    let whole_at = reference.whole_at().cloned();
-    let mut inputs = Vec::new();
+    let out = reference.shape();
+    let mut inputs: Vec<Vec<Input>> = vec![Vec::new(); reference.parts().len()];
     for arg in 0..builder.args.len() {
-        let broadcast = cut.extent(builder.args[arg].shape()) != span;
-        let there = builder.layout(arg).is_some_and(|layout| layout.whole_at() == whole_at.as_ref());
-        inputs.push(if broadcast || (whole_at.is_some() && there) {
-            builder.whole(name, arg, reference)?
-        } else {
-            builder.along(name, arg, reference)?
-        });
+        let shape = builder.args[arg].shape();
+        let of = |have: u64, need: u64, range: &Range<u64>| if have == need { range.clone() } else { 0..have };
+        for (part, inputs) in reference.parts().iter().zip(&mut inputs) {
+            let rows = of(shape.rows, out.rows, &part.rows);
+            let columns = of(shape.columns, out.columns, &part.columns);
+            inputs.push(builder.region(name, arg, &part.site, (rows, columns))?);
+        }
     }
-    let parts = builder.each(reference, op, |part| inputs.iter().map(|input| input[part].clone()).collect())?;
+    let parts = builder.each(reference, op, |part| inputs[part].clone())?;
     Ok(builder.fed(reference.clone(), parts))
 }
 
@@ -123,6 +117,32 @@ mod tests {
         assert_eq!(steps(&chosen)[1], "b where(0.1 1[0..1,0..1] 2.1)");
         let softmax = Op::Elementwise(ElementwiseOp::Unary(Unary::Softmax));
         assert!(plan(&softmax, &[x], None).is_ok());
-        assert!(plan(&softmax, &[columns(&[("a", 2), ("b", 1)], 6)], None).is_err());
+        let relayed = plan(&softmax, &[columns(&[("a", 2), ("b", 1)], 6)], None).unwrap();
+        assert_eq!(steps(&relayed), ["a hstack(0.0 1[0..6,0..1])", "a softmax(%0)"]);
+        assert_eq!((relays(&relayed), fed(&relayed).parts().len()), (vec!["0.1".to_owned()], 1));
+        let one_site = plan(&softmax, &[columns(&[("a", 2), ("a", 1)], 6)], None).unwrap();
+        assert_eq!(steps(&one_site), ["a hstack(0.0 0.1)", "a softmax(%0)"]);
+    }
+
+    #[test]
+    fn blocks_get_the_regions_that_they_need() {
+        let x = grid(&[4, 2], &[1, 2], "a b b c");
+        let with = |y| steps(&plan(&add(), &[x.clone(), y], None).unwrap());
+        let expected = [
+            "a add(0.0 1[0..1,0..1])",
+            "b add(0.1 1[0..1,1..3])",
+            "b add(0.2 1[0..1,0..1])",
+            "c add(0.3 1[0..1,1..3])",
+        ];
+        assert_eq!(with(local(1, 3)), expected);
+        assert_eq!(with(local(6, 1))[3], "c add(0.3 1[4..6,0..1])");
+        assert_eq!(with(local(6, 3))[2], "b add(0.2 1[4..6,0..1])");
+        assert_eq!(with(x.clone())[1], "b add(0.1 1.1)");
+        let one_site = grid(&[4, 2], &[1, 2], "a a b b");
+        let beside = plan(&add(), &[one_site.clone(), rows(&[("a", 4), ("b", 2)], 1)], None).unwrap();
+        assert_eq!((steps(&beside)[1].as_str(), fed(&beside).parts().len()), ("a add(0.1 1.0)", 4));
+        let error = plan(&add(), &[x, rows(&[("a", 4), ("b", 2)], 1)], None).unwrap_err().to_string();
+        assert!(error.contains("row 0 of one operand is at b, of another at a"), "{error}");
+        assert!(plan(&add(), &[one_site, local(5, 3)], None).is_err());
     }
 }

@@ -1,166 +1,175 @@
 //! Products. What sums over the cut is summed at each site over all its parts, then at the coordinator; what does not
-//! stays at the sites.
+//! stays at the sites. With columns of X at different sites, `X.T @ X`, `X.T @ Y` and the chains are relayed.
+
+mod chain;
 
 use fondaco_proto::{Op, op::MatmulOp};
 
-use super::{Arg, Builder, Input, Plan, refused};
+use super::{Builder, Input, Plan, Why, parts_of, refused};
 use crate::{
     Error, Result,
     combine::Combine,
-    layout::{Cut, Layout},
+    gather::Gather,
+    layout::{Cut, Layout, Part},
 };
 
+const USE_ROWS: &str = "use a row cut";
 const FETCH_IT: &str = "fetch the smaller operand, if its owners let it out, and pass the array";
 
 pub(super) fn plan(op: MatmulOp, builder: Builder) -> Result<Plan> {
     Op::Matmul(op).shape(&builder.shapes())?;
     match op {
         MatmulOp::Product => product(builder),
-        MatmulOp::Gram => {
-            let layout = builder.only(op.name())?;
-            let rows = by_rows(op, layout)?;
-            summed(op, builder, &rows, &[], &[0])
-        }
+        MatmulOp::Gram => summed(op, builder, 0, &[], &[0]),
         MatmulOp::Cross => cross(builder),
-        MatmulOp::Mmchain => mmchain(op, builder, &[1]),
-        MatmulOp::MmchainWeighted | MatmulOp::MmchainMinus => mmchain(op, builder, &[1, 2]),
+        MatmulOp::Mmchain | MatmulOp::MmchainWeighted | MatmulOp::MmchainMinus => {
+            let grouped = if op == MatmulOp::Mmchain { &[1][..] } else { &[1, 2] };
+            match builder.layout(1).filter(|layout| layout.banded(Cut::Rows).is_none()).cloned() {
+                Some(layout) => chain::over_blocks(op, builder, &layout),
+                None => summed(op, builder, 1, &[0], grouped),
+            }
+        }
     }
 }
 
-fn by_rows(op: MatmulOp, layout: &Layout) -> Result<Layout> {
-    layout.viewed(Cut::Rows).ok_or_else(|| refused(op.name(), layout, "it needs a row cut"))
-}
-
-/// One instruction per site: `whole` arguments first, then each part's group of `grouped` ones.
-fn summed(op: MatmulOp, mut builder: Builder, rows: &Layout, whole: &[usize], grouped: &[usize]) -> Result<Plan> {
-    let fixed: Vec<Vec<Input>> = whole.iter().map(|&arg| builder.whole(op.name(), arg, rows)).collect::<Result<_>>()?;
+/// A sum over the rows of X: one instruction per site, `whole` arguments first (v), then each part's group of `grouped`
+/// ones (X, and what is beside its rows).
+fn summed(op: MatmulOp, mut builder: Builder, x: usize, whole: &[usize], grouped: &[usize]) -> Result<Plan> {
+    let Some(layout) = builder.layout(x).cloned() else {
+        return Err(Error::plan(format!("{}: X must be federated", op.name())));
+    };
+    let rows = builder.banded(Cut::Rows, &layout, Why::new(op.name(), &layout, USE_ROWS));
+    let mut fixed: Vec<Vec<Input>> = Vec::new();
+    for &arg in whole {
+        fixed.push(builder.whole(op.name(), arg, &rows)?);
+    }
     let mut groups: Vec<Vec<Input>> = Vec::new();
     for &arg in grouped {
-        groups.push(builder.along(op.name(), arg, rows)?);
+        groups.push(builder.along_cut(op.name(), arg, Cut::Rows, &rows)?);
     }
-    let parts = builder.per_site(rows, op, &fixed, &groups)?;
+    let parts = builder.per_site(&rows, op, &fixed, &groups)?;
     Ok(builder.local(parts, Combine::Sum))
 }
 
-/// `X.T @ f(X @ v)`: v whole to every site; X, and w or y, in row parts.
-fn mmchain(op: MatmulOp, builder: Builder, grouped: &[usize]) -> Result<Plan> {
-    let Some(layout) = builder.layout(1) else {
-        return Err(Error::plan(format!("{}: X must be federated", op.name())));
-    };
-    let rows = by_rows(op, layout)?;
-    summed(op, builder, &rows, &[0], grouped)
+/// `X.T @ Y`: summed over aligned rows. Of two federated operands, the one in more parts says how the rows are cut.
+fn cross(builder: Builder) -> Result<Plan> {
+    let parts = |arg: usize| builder.layout(arg).map_or(0, |layout| layout.parts().len());
+    let mut failure = None;
+    for reference in if parts(1) > parts(0) { [1, 0] } else { [0, 1] } {
+        let Some(layout) = builder.layout(reference).cloned() else { continue };
+        let attempt = match layout.banded(Cut::Rows) {
+            Some(_) => summed(MatmulOp::Cross, builder.clone(), reference, &[], &[0, 1]),
+            None => cross_of_columns(builder.clone(), reference, &layout),
+        };
+        match attempt {
+            Ok(plan) => return Ok(plan),
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    Err(failure.unwrap_or_else(|| Error::plan("cross: at least one operand must be federated")))
 }
 
-/// `X.T @ Y`: summed over aligned rows; or, for a column cut with a local Y, one block of rows per part.
-fn cross(mut builder: Builder) -> Result<Plan> {
+/// Columns of one operand at different sites: each column band by the same rows of all of the other, which is sent there;
+/// relayed, where it is neither an array nor there.
+fn cross_of_columns(mut builder: Builder, reference: usize, layout: &Layout) -> Result<Plan> {
     let op = MatmulOp::Cross;
-    let (x, y) = (builder.layout(0).cloned(), builder.layout(1).cloned());
-    let rows = |layout: &Option<Layout>| layout.as_ref().and_then(|layout| layout.viewed(Cut::Rows));
-    // Of two, the one in several parts says how the rows are cut.
-    let several = |layout: &Layout| layout.parts().len() > 1;
-    match (rows(&x), rows(&y), &x, &y) {
-        (Some(x), Some(y), ..) if !several(&x) && several(&y) => summed(op, builder, &y, &[], &[0, 1]),
-        (Some(x), ..) => summed(op, builder, &x, &[], &[0, 1]),
-        (None, Some(y), None, _) => summed(op, builder, &y, &[], &[0, 1]),
-        (None, None, Some(x), None) => {
-            let y = builder.whole(op.name(), 1, x)?;
-            let parts = builder.each(x, op, |part| vec![Input::Part { arg: 0, part }, y[part].clone()])?;
-            Ok(builder.local(parts, Combine::Concat(Cut::Rows)))
-        }
-        (None, None, None, Some(y)) => {
-            let x = builder.whole(op.name(), 0, y)?;
-            let parts = builder.each(y, op, |part| vec![x[part].clone(), Input::Part { arg: 1, part }])?;
-            Ok(builder.local(parts, Combine::Concat(Cut::Columns)))
-        }
-        (.., Some(layout), _) => Err(refused(op.name(), layout, "it needs row cuts")),
-        (.., None, None) => Err(Error::plan("cross: at least one operand must be federated")),
+    let other = 1 - reference;
+    let columns = builder.args[other].shape().columns;
+    builder.relaying = Some(Why::new(op.name(), layout, USE_ROWS));
+    let mut beside = Vec::new();
+    for Part { site, rows, .. } in layout.parts() {
+        beside.push(builder.region(op.name(), other, site, (rows.clone(), 0..columns))?);
     }
+    let mut groups = [parts_of(reference, layout), beside];
+    groups.rotate_left(reference);
+    let mut cells = Vec::new();
+    for band in layout.bands(Cut::Columns) {
+        cells.push(builder.per_site_of(layout, band, op, &[], &groups)?);
+    }
+    let cut = if reference == 0 { Cut::Rows } else { Cut::Columns };
+    Ok(builder.released(Gather::line(cut, cells, Combine::Sum)))
 }
 
 /// `X @ Y`.
-fn product(mut builder: Builder) -> Result<Plan> {
-    let op = MatmulOp::Product;
-    match (&builder.args[0], &builder.args[1]) {
-        (Arg::Local(_), Arg::Local(_)) => Err(Error::plan("matmul: at least one operand must be federated")),
-        (Arg::Fed(x), Arg::Local(y)) => match x.viewed(Cut::Rows) {
-            Some(x) => {
-                let layout = x.with_across(y.columns);
-                let y = builder.whole(op.name(), 1, &x)?;
-                let parts = builder.each(&x, op, |part| vec![Input::Part { arg: 0, part }, y[part].clone()])?;
-                Ok(builder.fed(layout, parts))
-            }
-            None => contracted(builder),
-        },
-        (Arg::Local(x), Arg::Fed(y)) => match y.viewed(Cut::Rows) {
-            Some(_) => contracted(builder),
-            None => {
-                let (y, layout) = (y.clone(), y.with_across(x.rows));
-                let x = builder.whole(op.name(), 0, &y)?;
-                let parts = builder.each(&y, op, |part| vec![x[part].clone(), Input::Part { arg: 1, part }])?;
-                Ok(builder.fed(layout, parts))
-            }
-        },
-        (Arg::Fed(x), Arg::Fed(y)) => {
-            let (x, y) = (x.clone(), y.clone());
-            both_federated(builder, &x, &y)
+fn product(builder: Builder) -> Result<Plan> {
+    match (builder.layout(0).cloned(), builder.layout(1).cloned()) {
+        (None, None) => Err(Error::plan("matmul: at least one operand must be federated")),
+        // Of a column cut the columns are summed over, wherever they are; so are the rows of a row cut by an array.
+        (Some(x), None) if x.is(Cut::Rows) || !x.is(Cut::Columns) && x.banded(Cut::Rows).is_some() => {
+            kept(builder, Cut::Rows)
         }
+        (None, Some(y)) if !y.is(Cut::Rows) && (y.is(Cut::Columns) || y.banded(Cut::Columns).is_some()) => {
+            kept(builder, Cut::Columns)
+        }
+        (Some(x), None) => contracted_by_array(builder, Cut::Rows, &x),
+        (None, Some(y)) => contracted_by_array(builder, Cut::Columns, &y),
+        (Some(x), Some(y)) => both_federated(&builder, &x, &y),
     }
 }
 
-fn both_federated(mut builder: Builder, x: &Layout, y: &Layout) -> Result<Plan> {
-    let op = MatmulOp::Product;
-    let out = op_shape(x, y);
-    if let (Some(site), Some(other)) = (x.whole_at(), y.whole_at())
-        && site == other
-    {
-        let parts =
-            vec![builder.push(site, op, vec![Input::Part { arg: 0, part: 0 }, Input::Part { arg: 1, part: 0 }])?];
-        return Ok(builder.fed(Layout::whole(site.clone(), out), parts));
+fn both_federated(builder: &Builder, x: &Layout, y: &Layout) -> Result<Plan> {
+    let both_whole = x.whole_at().is_some() && x.whole_at() == y.whole_at();
+    if !both_whole && x.is(Cut::Columns) && y.is(Cut::Rows) {
+        return contracted(builder.clone(), x, y);
     }
-    if x.viewed(Cut::Columns).is_some() && y.viewed(Cut::Rows).is_some() {
-        return contracted(builder);
-    }
-    // A row cut by what is whole at all its sites, or the mirror of it.
-    match (x.viewed(Cut::Rows), y.viewed(Cut::Columns)) {
-        (Some(x), _) if y.whole_at().is_some() => {
-            let y = builder.whole("matmul", 1, &x)?;
-            let parts = builder.each(&x, op, |part| vec![Input::Part { arg: 0, part }, y[part].clone()])?;
-            Ok(builder.fed(x.with_across(out.columns), parts))
-        }
-        (_, Some(y)) if x.whole_at().is_some() => {
-            let x = builder.whole("matmul", 0, &y)?;
-            let parts = builder.each(&y, op, |part| vec![x[part].clone(), Input::Part { arg: 1, part }])?;
-            Ok(builder.fed(y.with_across(out.rows), parts))
-        }
-        _ => Err(refused("the product", x, FETCH_IT)),
-    }
+    // A row cut by what is whole at all its sites, or the mirror of it; or what is summed over is at the same sites.
+    kept(builder.clone(), Cut::Rows)
+        .or_else(|_elsewhere| kept(builder.clone(), Cut::Columns))
+        .or_else(|_elsewhere| contracted(builder.clone(), x, y))
+        .map_err(|_elsewhere| refused("the product", x, FETCH_IT))
 }
 
-fn op_shape(x: &Layout, y: &Layout) -> fondaco_proto::Shape {
-    fondaco_proto::Shape::new(x.shape().rows, y.shape().columns)
+/// A product that stays, in the row bands of X (column bands of Y), with all of the other operand at its sites.
+fn kept(mut builder: Builder, cut: Cut) -> Result<Plan> {
+    let op = MatmulOp::Product;
+    let (reference, other) = cut.order(0, 1);
+    let layout = builder.layout(reference).and_then(|layout| layout.banded(cut));
+    let layout = layout.ok_or_else(|| Error::plan("matmul: a band of X or Y is at several sites"))?;
+    let mut factors = [builder.blocks(op.name(), reference, &layout)?, builder.whole(op.name(), other, &layout)?];
+    factors.rotate_left(reference);
+    let parts = builder.each(&layout, op, |part| factors.iter().map(|factor| factor[part].clone()).collect())?;
+    let across = cut.other().extent(builder.args[other].shape());
+    Ok(builder.fed(layout.with_across(cut, across), parts))
 }
 
-/// The sum over the cut of columns of X by rows of Y; either may be an array of the coordinator.
-fn contracted(mut builder: Builder) -> Result<Plan> {
+/// The sum over columns of X (rows of Y) by the rows (columns) of an array that they need: one block of the result for
+/// each row band of X (column band of Y).
+fn contracted_by_array(mut builder: Builder, cut: Cut, layout: &Layout) -> Result<Plan> {
     let op = MatmulOp::Product;
-    let x = builder.layout(0).and_then(|x| x.viewed(Cut::Columns));
-    let y = builder.layout(1).and_then(|y| y.viewed(Cut::Rows));
-    // The shared cut: that of the operand in more parts.
-    let cut = match (x, y) {
-        (Some(x), Some(y)) if x.parts().len() < y.parts().len() => y.transposed().with_across(0),
-        (Some(x), _) => x.with_across(0),
-        (None, Some(y)) => y.transposed().with_across(0),
-        (None, None) => return Err(Error::plan("matmul: at least one operand must be federated")),
+    let (reference, array) = cut.order(0, 1);
+    let across = cut.other().extent(builder.args[array].shape());
+    let region = |part: &Part| {
+        let (columns, rows) = cut.order(0..across, part.along(cut.other()).clone());
+        Input::Region { arg: array, rows, columns }
     };
-    let x = builder.along(op.name(), 0, &cut)?;
-    let y = builder.along(op.name(), 1, &cut.transposed())?;
+    let mut groups = [parts_of(reference, layout), layout.parts().iter().map(region).collect()];
+    groups.rotate_left(reference);
+    let mut cells = Vec::new();
+    for band in layout.bands(cut) {
+        cells.push(builder.per_site_of(layout, band, op, &[], &groups)?);
+    }
+    Ok(builder.released(Gather::line(cut, cells, Combine::Sum)))
+}
+
+/// The sum over columns of X by rows of Y that are at the same sites. Of the two, the one in more bands says how they
+/// are cut.
+fn contracted(mut builder: Builder, x: &Layout, y: &Layout) -> Result<Plan> {
+    let op = MatmulOp::Product;
+    let (columns, rows) = (x.banded(Cut::Columns), y.banded(Cut::Rows).map(|rows| rows.transposed()));
+    let cut = match (columns, rows) {
+        (Some(columns), Some(rows)) if columns.parts().len() < rows.parts().len() => rows,
+        (Some(cut), _) | (None, Some(cut)) => cut,
+        (None, None) => return Err(refused("the product", x, FETCH_IT)),
+    };
+    let x = builder.along_cut(op.name(), 0, Cut::Columns, &cut)?;
+    let y = builder.along_cut(op.name(), 1, Cut::Rows, &cut.transposed())?;
     let parts = builder.per_site(&cut, op, &[], &[x, y])?;
     Ok(builder.local(parts, Combine::Sum))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{plan as plan_op, testing::*};
+    use super::super::{Arg, plan as plan_op, testing::*};
     use super::*;
 
     fn planned(op: MatmulOp, args: &[Arg]) -> Result<Plan> {
@@ -197,19 +206,66 @@ mod tests {
         assert_eq!(steps(&from_left)[1], "b matmul(0[0..2,0..3] 1.1)");
         assert_eq!(fed(&from_left).shape(), fondaco_proto::Shape::new(2, 7));
         let transposed = planned(MatmulOp::Cross, &[x, local(3, 2)]).unwrap();
-        assert_eq!(combined(&transposed), Combine::Concat(Cut::Rows));
+        assert_eq!((gathered(&transposed).cells.len(), gathered(&transposed).across), (3, 1));
+    }
+
+    #[test]
+    fn blocks() {
+        let one_site_each = grid(&[4, 2], &[2, 1], "a a b b");
+        let gram = planned(MatmulOp::Gram, std::slice::from_ref(&one_site_each)).unwrap();
+        assert_eq!(steps(&gram), ["a hstack(0.0 0.1)", "b hstack(0.2 0.3)", "a gram(%0)", "b gram(%1)"]);
+        let stays = planned(MatmulOp::Product, &[one_site_each.clone(), local(3, 2)]).unwrap();
+        assert_eq!(steps(&stays)[2..], ["a matmul(%0 1[0..3,0..2])", "b matmul(%1 1[0..3,0..2])"]);
+        assert_eq!(fed(&stays).to_string(), "(6, 2) as rows 0..4 at a, 4..6 at b");
+        let left = planned(MatmulOp::Product, &[local(2, 6), one_site_each]).unwrap();
+        let expected = [
+            "a matmul(0[0..2,0..4] 1.0)",
+            "b matmul(0[0..2,4..6] 1.2)",
+            "a matmul(0[0..2,0..4] 1.1)",
+            "b matmul(0[0..2,4..6] 1.3)",
+        ];
+        assert_eq!(steps(&left), expected);
+        let x = grid(&[4, 2], &[2, 1], "a b b b");
+        let right = planned(MatmulOp::Product, &[x.clone(), local(3, 1)]).unwrap();
+        let expected =
+            ["a matmul(0.0 1[0..2,0..1])", "b matmul(0.1 1[2..3,0..1])", "b matmul(0.2 1[0..2,0..1] 0.3 1[2..3,0..1])"];
+        assert_eq!((steps(&right), gathered(&right).cells.len()), (expected.map(str::to_owned).to_vec(), 2));
+        let cross = planned(MatmulOp::Cross, &[x.clone(), local(6, 1)]).unwrap();
+        assert_eq!(steps(&cross)[2], "b cross(0.1 1[0..4,0..1] 0.3 1[4..6,0..1])");
+        let relayed = planned(MatmulOp::Gram, &[x]).unwrap();
+        assert_eq!(
+            (steps(&relayed)[0].as_str(), relays(&relayed)),
+            ("a hstack(0.0 1[0..4,0..1])", vec!["0.1".to_owned()])
+        );
+        // The columns of X and the rows of Y are at the same sites, band by band.
+        let (x, y) = (grid(&[4, 2], &[2, 1], "a b a b"), grid(&[2, 1], &[1, 1], "a a b b"));
+        let both = planned(MatmulOp::Product, &[x, y]).unwrap();
+        assert_eq!(steps(&both)[4..], ["a matmul(%0 %2)", "b matmul(%1 %3)"]);
+    }
+
+    #[test]
+    fn columns_at_different_sites_are_relayed() {
+        let x = columns(&[("a", 1), ("b", 4), ("a", 2)], 3);
+        let gram = planned(MatmulOp::Gram, std::slice::from_ref(&x)).unwrap();
+        let expected = ["b hstack(1[0..3,0..1] 0.1 2[0..3,0..2])", "b gram(%0)"];
+        assert_eq!(
+            (steps(&gram), relays(&gram)),
+            (expected.map(str::to_owned).to_vec(), vec!["0.0".into(), "0.2".into()])
+        );
+        // The other operand is where some columns are.
+        let cross = planned(MatmulOp::Cross, &[x.clone(), rows(&[("a", 3)], 1)]).unwrap();
+        assert_eq!(steps(&cross), ["a cross(0.0 1.0)", "b cross(0.1 2[0..3,0..1])", "a cross(0.2 1.0)"]);
+        assert_eq!(relays(&cross), ["1.0"]);
+        let both = planned(MatmulOp::Cross, &[x.clone(), local(3, 1)]).unwrap();
+        assert!(both.relays.is_empty());
     }
 
     #[test]
     fn what_would_move_rows_is_refused() {
         let x = columns(&[("a", 4), ("b", 2)], 3);
-        for op in [MatmulOp::Gram, MatmulOp::Mmchain] {
-            let args = if op == MatmulOp::Gram { vec![x.clone()] } else { vec![local(6, 1), x.clone()] };
-            assert!(planned(op, &args).unwrap_err().to_string().contains("row-level"));
-        }
         let y = rows(&[("a", 3), ("b", 3)], 2);
         let error = planned(MatmulOp::Product, &[x, y]).unwrap_err().to_string();
-        assert!(error.contains("3 of one operand is at a, of another at b"), "{error}");
+        assert!(error.contains("row 3 of one operand is at a, of another at b"), "{error}");
         let (n, m) = (rows(&[("a", 4), ("b", 2)], 3), columns(&[("a", 4), ("b", 2)], 3));
         assert!(planned(MatmulOp::Product, &[n, m]).is_err());
     }

@@ -10,13 +10,14 @@ mod matmul;
 pub(crate) mod reorg;
 pub(crate) mod slice;
 
-use std::{ops::Range, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc};
 
 use fondaco_proto::{Op, Shape};
 
 use crate::{
     Error, Result,
     combine::Combine,
+    gather::Gather,
     layout::{Cut, Layout},
 };
 
@@ -80,8 +81,56 @@ pub(crate) struct Step {
 pub(crate) enum Planned {
     /// They stay: one input per part of the layout.
     Fed(Layout, Vec<Input>),
-    /// The results of these steps are released, and combined in this order.
-    Local(Vec<usize>, Combine),
+    /// They are released, and put together at the coordinator.
+    Local(Gather<Input>),
+}
+
+/// Values that are released, put together at the coordinator, and sent on: one more local argument, behind those that
+/// were given. What needs it runs a round trip later.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Relay {
+    /// What it is for.
+    pub why: Why,
+    /// What is released.
+    pub gather: Gather<Input>,
+}
+
+/// Why row-level values have to move, and what would do without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Why {
+    what: String,
+    parts: &'static str,
+    instead: &'static str,
+}
+
+impl Why {
+    fn new(what: &str, layout: &Layout, instead: &'static str) -> Self {
+        let parts = match layout.cut() {
+            Some(Cut::Rows) => "rows",
+            Some(Cut::Columns) => "columns",
+            None => "blocks",
+        };
+        Self { what: what.to_owned(), parts, instead }
+    }
+
+    /// What would do without.
+    pub fn instead(&self) -> &'static str {
+        self.instead
+    }
+
+    /// Where nothing is relayed.
+    pub fn refusal(&self) -> Error {
+        let Self { what, parts, instead } = self;
+        Error::plan(format!(
+            "{what} of a matrix whose {parts} are at different sites would have to move row-level values; {instead}"
+        ))
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of a matrix whose {} are at different sites", self.what, self.parts)
+    }
 }
 
 /// The instructions in order, and what becomes of their results.
@@ -89,6 +138,8 @@ pub(crate) enum Planned {
 pub(crate) struct Plan {
     /// Instructions, inputs before what uses them.
     pub steps: Vec<Step>,
+    /// What they pass on through the coordinator.
+    pub relays: Vec<Relay>,
     /// What becomes of their results.
     pub result: Planned,
 }
@@ -106,7 +157,7 @@ pub(crate) struct Counted {
 
 /// Plans one operator. `onto` is the layout of what is created, for operators without inputs.
 pub(crate) fn plan(op: &Op, args: &[Arg], onto: Option<&Layout>) -> Result<Plan> {
-    let builder = Builder { args, steps: Vec::new() };
+    let builder = Builder::new(args);
     match op {
         Op::Create(op) => create::plan(op, onto, builder),
         Op::Elementwise(op) => elementwise::plan(*op, builder),
@@ -124,19 +175,27 @@ pub(crate) fn scatter(arg: &Arg, layout: &Layout) -> Result<Plan> {
         let message = format!("scatter: the array is {}, but the layout is {layout}", arg.shape());
         return Err(Error::plan(message));
     }
-    let mut builder = Builder { args, steps: Vec::new() };
-    let parts = builder.along("scatter", 0, layout)?;
+    let mut builder = Builder::new(args);
+    let parts = builder.blocks("scatter", 0, layout)?;
     Ok(builder.fed(layout.clone(), parts))
 }
 
 /// A plan in the making.
 #[derive(Clone)]
-struct Builder<'a> {
-    args: &'a [Arg],
+struct Builder {
+    /// Those that were given, then what is relayed.
+    args: Vec<Arg>,
     steps: Vec<Step>,
+    relays: Vec<Relay>,
+    /// If what is needed at another site is relayed there: what for.
+    relaying: Option<Why>,
 }
 
-impl Builder<'_> {
+impl Builder {
+    fn new(args: &[Arg]) -> Self {
+        Self { args: args.to_vec(), steps: Vec::new(), relays: Vec::new(), relaying: None }
+    }
+
     fn shapes(&self) -> Vec<Shape> {
         self.args.iter().map(Arg::shape).collect()
     }
@@ -162,13 +221,18 @@ impl Builder<'_> {
         }
     }
 
-    /// Adds an instruction; its shape rule is checked. The input that is its result.
+    /// Adds an instruction; its shape rule is checked. The input that is its result. What is there already is not
+    /// computed again.
     fn push(&mut self, site: &Arc<str>, op: impl Into<OpOf>, inputs: Vec<Input>) -> Result<Input> {
         let OpOf(op) = op.into();
         let shapes: Vec<Shape> = inputs.iter().map(|input| self.shape_of(input)).collect();
         let shape = op.shape(&shapes)?;
-        self.steps.push(Step { site: site.clone(), op, inputs, shape });
-        Ok(Input::Step(self.steps.len() - 1))
+        let step = Step { site: site.clone(), op, inputs, shape };
+        let known = self.steps.iter().position(|known| *known == step);
+        if known.is_none() {
+            self.steps.push(step);
+        }
+        Ok(Input::Step(known.unwrap_or(self.steps.len() - 1)))
     }
 
     /// Adds one instruction per part of a layout, with the inputs that `inputs` gives for it.
@@ -183,18 +247,39 @@ impl Builder<'_> {
         parts.map(|(index, part)| self.push(&part.site, OpOf(op.clone()), inputs(index))).collect()
     }
 
-    fn fed(self, layout: Layout, parts: Vec<Input>) -> Plan {
-        Plan { steps: self.steps, result: Planned::Fed(layout, parts) }
+    /// What is released, as an argument.
+    fn relay(&mut self, why: Why, gather: Gather<Input>) -> usize {
+        let relay = Relay { why, gather };
+        let given = self.args.len() - self.relays.len();
+        if let Some(known) = self.relays.iter().position(|known| *known == relay) {
+            return given + known;
+        }
+        self.args.push(Arg::Local(relay.gather.map(|input| self.shape_of(input)).shape()));
+        self.relays.push(relay);
+        self.args.len() - 1
     }
 
-    /// The results of these inputs, all of them steps, released and combined.
-    fn local(self, parts: Vec<Input>, combine: Combine) -> Plan {
-        Plan { result: Planned::Local(steps_of(parts), combine), steps: self.steps }
+    fn fed(self, layout: Layout, parts: Vec<Input>) -> Plan {
+        Plan { steps: self.steps, relays: self.relays, result: Planned::Fed(layout, parts) }
     }
 
     /// The results of these inputs, all of them steps, which stay with as many rows as their data say.
     fn counted(self, layout: Layout, parts: Vec<Input>) -> Counted {
-        Counted { steps: self.steps, parts: steps_of(parts), layout }
+        let step = |input| match input {
+            Input::Step(step) => Some(step),
+            Input::Part { .. } | Input::Region { .. } => None,
+        };
+        Counted { steps: self.steps, parts: parts.into_iter().filter_map(step).collect(), layout }
+    }
+
+    /// These inputs released and combined.
+    fn local(self, parts: Vec<Input>, combine: Combine) -> Plan {
+        self.released(Gather::one(parts, combine))
+    }
+
+    /// The cells of a result released, combined, and put together.
+    fn released(self, gather: Gather<Input>) -> Plan {
+        Plan { steps: self.steps, relays: self.relays, result: Planned::Local(gather) }
     }
 
     /// One instruction per site over all its parts, in layout order, the inputs repeated part after part behind the
@@ -206,23 +291,27 @@ impl Builder<'_> {
         fixed: &[Vec<Input>],
         groups: &[Vec<Input>],
     ) -> Result<Vec<Input>> {
+        self.per_site_of(layout, 0..layout.parts().len(), op, fixed, groups)
+    }
+
+    /// As [`Builder::per_site`], over some of the parts.
+    fn per_site_of(
+        &mut self,
+        layout: &Layout,
+        parts: impl IntoIterator<Item = usize>,
+        op: impl Into<OpOf>,
+        fixed: &[Vec<Input>],
+        groups: &[Vec<Input>],
+    ) -> Result<Vec<Input>> {
         let OpOf(op) = op.into();
         let mut results = Vec::new();
-        for (site, parts) in layout.by_site() {
+        for (site, parts) in layout.by_site_of(parts) {
             let head = fixed.iter().map(|inputs| inputs[parts[0]].clone());
             let tail = parts.iter().flat_map(|&part| groups.iter().map(move |inputs| inputs[part].clone()));
             results.push(self.push(&site, OpOf(op.clone()), head.chain(tail).collect())?);
         }
         Ok(results)
     }
-}
-
-fn steps_of(inputs: Vec<Input>) -> Vec<usize> {
-    let step = |input| match input {
-        Input::Step(step) => Some(step),
-        Input::Part { .. } | Input::Region { .. } => None,
-    };
-    inputs.into_iter().filter_map(step).collect()
 }
 
 /// Parts of one argument, all of them.
@@ -252,11 +341,8 @@ families!(
 );
 
 /// The refusal of what would move row-level values between sites.
-fn refused(what: &str, layout: &Layout, instead: &str) -> Error {
-    let cut: Cut = layout.cut();
-    Error::plan(format!(
-        "{what} of a matrix whose {cut}s are at different sites would have to move row-level values; {instead}"
-    ))
+fn refused(what: &str, layout: &Layout, instead: &'static str) -> Error {
+    Why::new(what, layout, instead).refusal()
 }
 
 #[cfg(test)]
@@ -270,6 +356,12 @@ mod testing {
 
     pub(super) fn columns(parts: &[(&str, u64)], rows: u64) -> Arg {
         Arg::Fed(Layout::columns(parts.to_vec(), rows).unwrap())
+    }
+
+    /// Row bands, column bands, and the site of each block.
+    pub(super) fn grid(heights: &[u64], widths: &[u64], sites: &str) -> Arg {
+        let sites = sites.split_whitespace();
+        Arg::Fed(Layout::grid(heights.to_vec(), widths.to_vec(), sites).unwrap())
     }
 
     pub(super) fn local(rows: u64, columns: u64) -> Arg {
@@ -301,10 +393,24 @@ mod testing {
         }
     }
 
-    pub(super) fn combined(plan: &Plan) -> Combine {
+    pub(super) fn gathered(plan: &Plan) -> &Gather<Input> {
         match &plan.result {
-            Planned::Local(_, combine) => *combine,
+            Planned::Local(gather) => gather,
             Planned::Fed(..) => panic!("the result is federated"),
         }
+    }
+
+    /// What is relayed, as text: its inputs as in [`steps`], and its shape.
+    pub(super) fn relays(plan: &Plan) -> Vec<String> {
+        let input = |input: &Input| match input {
+            Input::Part { arg, part } => format!("{arg}.{part}"),
+            Input::Region { arg, rows, columns } => format!("{arg}[{rows:?},{columns:?}]"),
+            Input::Step(step) => format!("%{step}"),
+        };
+        plan.relays.iter().map(|relay| relay.gather.parts().map(input).collect::<Vec<_>>().join(" ")).collect()
+    }
+
+    pub(super) fn combined(plan: &Plan) -> Combine {
+        gathered(plan).combine
     }
 }

@@ -50,7 +50,7 @@ impl Inputs {
         let mut random = self.random.clone();
         let x = scatter(fed, &mut random, &self.x, &self.cuts);
         let y = scatter(fed, &mut random, &self.y, &self.aligned);
-        let column = Cuts { across: 1, ..self.cuts.clone() };
+        let column = Cuts { widths: vec![1], ..self.cuts.clone() };
         Placed { x, y, w: place(fed, &self.w, &column.layout()), v: self.v.clone() }
     }
 }
@@ -90,7 +90,7 @@ pub async fn every(fed: &Federation, placed: &Placed) -> Vec<(String, Pending)> 
 
 /// The rows of the first part.
 fn at_one_site(x: &FedMatrix) -> FedMatrix {
-    x.slice(x.layout().parts()[0].range.clone(), ..).expect("they are there")
+    x.slice(x.layout().parts()[0].rows.clone(), ..).expect("they are there")
 }
 
 fn reorganised(apply: &impl Fn(Op, Vec<Operand>) -> (String, Pending), placed: &Placed) -> Vec<(String, Pending)> {

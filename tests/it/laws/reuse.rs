@@ -36,7 +36,7 @@ async fn uploads() {
         let script = Script::new(&mut random, Kind::Any, &[&x, &y], 16);
         let cuts = Cuts::rows(&mut random, n, 3);
         let inputs = |fed: &Federation| {
-            let column = Cuts { across: 1, ..cuts.clone() };
+            let column = Cuts { widths: vec![1], ..cuts.clone() };
             [place(fed, &x, &cuts.layout()), place(fed, &y, &column.layout())]
         };
         let reference = script.run(&inputs(&off.fed)).await;

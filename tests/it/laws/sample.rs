@@ -103,48 +103,77 @@ pub fn columns(random: &mut Random) -> usize {
     *random.pick(&[1, 1, 2, 3, 3, 5, 8])
 }
 
-/// A layout in the making: which site has how many rows (columns), in order.
+/// A layout in the making: row bands × column bands, and the site of each block, row band after row band.
 #[derive(Clone, Debug)]
 pub struct Cuts {
-    pub cut: Cut,
-    pub parts: Vec<(&'static str, usize)>,
-    pub across: usize,
+    pub heights: Vec<usize>,
+    pub widths: Vec<usize>,
+    pub sites: Vec<&'static str>,
 }
 
 impl Cuts {
+    /// Sites with their rows (columns), in order.
+    pub fn of(cut: Cut, parts: Vec<(&'static str, usize)>, across: usize) -> Self {
+        let (sites, extents) = parts.into_iter().unzip();
+        match cut {
+            Cut::Rows => Self { heights: extents, widths: vec![across], sites },
+            Cut::Columns => Self { heights: vec![across], widths: extents, sites },
+        }
+    }
+
     /// Some row cut: whole at one site, or uneven, with empty and one-row parts, in any order.
     pub fn rows(random: &mut Random, rows: usize, columns: usize) -> Self {
-        Self { cut: Cut::Rows, parts: parts(random, rows), across: columns }
+        Self::of(Cut::Rows, parts(random, rows), columns)
     }
 
     /// Some column cut.
     pub fn columns(random: &mut Random, rows: usize, columns: usize) -> Self {
-        Self { cut: Cut::Columns, parts: parts(random, columns), across: rows }
+        Self::of(Cut::Columns, parts(random, columns), rows)
     }
 
-    /// A row cut twice as often as a column cut.
+    /// Some grid, each block at any site.
+    pub fn grid(random: &mut Random, rows: usize, columns: usize) -> Self {
+        let heights: Vec<usize> = parts(random, rows).into_iter().map(|part| part.1).collect();
+        let widths: Vec<usize> = parts(random, columns).into_iter().map(|part| part.1).collect();
+        let sites = (0..heights.len() * widths.len()).map(|_| *random.pick(&NAMES)).collect();
+        Self { heights, widths, sites }
+    }
+
+    /// Some grid, each row band at one site.
+    pub fn banded(random: &mut Random, rows: usize, columns: usize) -> Self {
+        let (sites, heights): (Vec<&str>, Vec<usize>) = parts(random, rows).into_iter().unzip();
+        let widths: Vec<usize> = parts(random, columns).into_iter().map(|part| part.1).collect();
+        let sites = sites.into_iter().flat_map(|site| vec![site; widths.len()]).collect();
+        Self { heights, widths, sites }
+    }
+
+    /// A row cut more often than a column cut or a grid.
     pub fn any(random: &mut Random, rows: usize, columns: usize) -> Self {
-        if random.below(3) > 0 { Self::rows(random, rows, columns) } else { Self::columns(random, rows, columns) }
+        match random.below(8) {
+            0..=3 => Self::rows(random, rows, columns),
+            4 | 5 => Self::columns(random, rows, columns),
+            6 => Self::grid(random, rows, columns),
+            _ => Self::banded(random, rows, columns),
+        }
     }
 
     pub fn layout(&self) -> Layout {
-        let parts = self.parts.iter().map(|&(site, extent)| (site, extent as u64));
-        let layout = match self.cut {
-            Cut::Rows => Layout::rows(parts, self.across as u64),
-            Cut::Columns => Layout::columns(parts, self.across as u64),
-        };
-        layout.expect("there is a part")
+        let extents = |extents: &[usize]| extents.iter().map(|&extent| extent as u64).collect::<Vec<_>>();
+        Layout::grid(extents(&self.heights), extents(&self.widths), self.sites.clone()).expect("there is a part")
     }
 
     pub fn transposed(&self) -> Self {
-        let cut = if self.cut == Cut::Rows { Cut::Columns } else { Cut::Rows };
-        Self { cut, ..self.clone() }
+        let sites = (0..self.widths.len()).flat_map(|j| self.sites.iter().skip(j).step_by(self.widths.len()).copied());
+        Self { heights: self.widths.clone(), widths: self.heights.clone(), sites: sites.collect() }
     }
 
-    /// The same rows (columns) at the same sites, now and then in other parts.
-    pub fn aligned(&self, random: &mut Random, across: usize) -> Self {
+    /// Where each row band is at one site: a row cut of the same rows there, now and then in other parts, with so many
+    /// columns.
+    pub fn aligned(&self, random: &mut Random, columns: usize) -> Self {
+        let first = self.widths.iter().position(|&width| width > 0).unwrap_or(0);
+        let bands = self.sites.iter().skip(first).step_by(self.widths.len()).zip(&self.heights);
         let mut parts: Vec<(&'static str, usize)> = Vec::new();
-        for &(site, extent) in &self.parts {
+        for (&site, &extent) in bands {
             let first = match random.below(3) {
                 0 if extent > 1 => 1 + random.below(extent - 1),
                 _ => extent,
@@ -156,7 +185,28 @@ impl Cuts {
                 }
             }
         }
-        Self { cut: self.cut, parts, across }
+        Self::of(Cut::Rows, parts, columns)
+    }
+
+    /// The same cells at the same sites, now and then in other blocks.
+    pub fn realigned(&self, random: &mut Random) -> Self {
+        let halves = |random: &mut Random, extents: &[usize]| -> Vec<(usize, usize)> {
+            let halved = extents.iter().enumerate().flat_map(|(band, &extent)| {
+                let first = if random.below(3) == 0 { random.below(extent + 1) } else { extent };
+                [(band, first), (band, extent - first)]
+            });
+            halved.collect()
+        };
+        let (down, right) = (halves(random, &self.heights), halves(random, &self.widths));
+        let site = |i: usize, j: usize| self.sites[i * self.widths.len() + j];
+        let sites = down.iter().flat_map(|(i, _)| right.iter().map(move |(j, _)| site(*i, *j))).collect();
+        let extents = |bands: Vec<(usize, usize)>| bands.into_iter().map(|band| band.1).collect();
+        Self { heights: extents(down), widths: extents(right), sites }
+    }
+
+    /// Along which axis it is cut.
+    pub fn cut(&self) -> Option<Cut> {
+        self.layout().cut()
     }
 
     /// Whether all of it is at one site in one part, so that it is any cut.
@@ -164,9 +214,18 @@ impl Cuts {
         self.layout().whole_at().is_some()
     }
 
-    /// Whether it can be seen as a row cut.
+    /// Whether each row band is at one site.
     pub fn by_rows(&self) -> bool {
-        self.cut == Cut::Rows || self.is_whole()
+        let layout = self.layout();
+        layout.parts().iter().all(|part| {
+            let mut beside = layout.parts().iter().filter(|other| other.rows == part.rows);
+            beside.all(|other| other.site == part.site)
+        })
+    }
+
+    /// Whether each column band is at one site.
+    pub fn by_columns(&self) -> bool {
+        self.transposed().by_rows()
     }
 }
 
@@ -207,11 +266,11 @@ fn samples_cover_what_they_promise() {
     for _ in 0..300 {
         let cuts = Cuts::rows(&mut random, 50, 2);
         let aligned = cuts.aligned(&mut random, 1);
-        for cuts in [&cuts, &aligned] {
-            assert_eq!(cuts.parts.iter().map(|part| part.1).sum::<usize>(), 50);
+        for cuts in [&cuts, &aligned, &cuts.realigned(&mut random)] {
+            assert_eq!(cuts.heights.iter().sum::<usize>(), 50);
         }
-        empty_part += usize::from(cuts.parts.iter().any(|part| part.1 == 0));
-        one_row += usize::from(cuts.parts.iter().any(|part| part.1 == 1));
+        empty_part += usize::from(cuts.heights.contains(&0));
+        one_row += usize::from(cuts.heights.contains(&1));
         let layout = cuts.layout();
         several += usize::from(layout.by_site().iter().any(|(_, parts)| parts.len() > 1));
         shuffled += usize::from(!layout.parts().is_sorted_by_key(|part| part.site.clone()));
@@ -220,6 +279,14 @@ fn samples_cover_what_they_promise() {
     for count in [empty_part, one_row, several, whole, shuffled] {
         assert!(count > 30, "{empty_part} {one_row} {several} {whole} {shuffled}");
     }
+    let (mut grids, mut banded) = (0, 0);
+    for _ in 0..300 {
+        let cuts = Cuts::any(&mut random, 50, 5);
+        assert_eq!(cuts.layout().shape(), cuts.realigned(&mut random).layout().shape());
+        grids += usize::from(cuts.cut().is_none());
+        banded += usize::from(cuts.cut().is_none() && cuts.by_rows());
+    }
+    assert!(grids - banded > 10 && banded > 10, "{grids} {banded}");
     let special = Cells::Special.matrix(&mut random, 100, 2);
     assert!(special.iter().any(|x| x.is_nan()) && special.iter().any(|x| x.is_infinite()));
     assert!(Cells::Denormal.matrix(&mut random, 9, 1).iter().all(|x| x.is_subnormal() || x.is_normal() || *x == 0.0));

@@ -49,8 +49,9 @@ async fn uploads_beyond_what_goes_inline() {
     let x = Cells::Special.matrix(&mut random, n, d);
     let strided = x.slice(s![..;2, ..;2]).to_owned();
     for cuts in [
-        Cuts { cut: Cut::Rows, parts: vec![("a", 60_000), ("b", 1), ("c", 10_000)], across: d },
-        Cuts { cut: Cut::Columns, parts: vec![("b", 2), ("a", 1)], across: n },
+        Cuts::of(Cut::Rows, vec![("a", 60_000), ("b", 1), ("c", 10_000)], d),
+        Cuts::of(Cut::Columns, vec![("b", 2), ("a", 1)], n),
+        Cuts { heights: vec![40_000, 30_001], widths: vec![1, 2], sites: vec!["b", "a", "a", "c"] },
     ] {
         let fed = place(&trio.fed, &x, &cuts.layout());
         assert_same_bits("an upload", &fed.to_array().await.expect("it is one's own"), &x);
@@ -194,9 +195,29 @@ async fn datasets_as_one() {
 
     let at = [("a", "d", vec!["c2"]), ("a", "d", vec!["c0", "c1"])];
     let columns = fed.read_columns(at).await.expect("the same rows");
-    assert_eq!(columns.layout().cut(), Cut::Columns);
+    assert_eq!(columns.layout().cut(), Some(Cut::Columns));
     let expected = arrays[0].select(Axis(1), &[2, 0, 1]);
     assert_same_bits("a column cut", &columns.to_array().await.expect("it is public"), &expected);
+
+    let grid = [
+        [("c", "d", vec!["c3"]), ("c", "d", vec!["c0", "c1"])],
+        [("a", "d", vec!["c1"]), ("a", "d", vec!["c2", "c1"])],
+        [("b", "d", vec!["c0"]), ("b", "d", vec!["c0", "c3"])],
+    ];
+    let blocks = fed.read_grid(grid).await.expect("blocks that fit");
+    let expected = below(&[
+        arrays[2].select(Axis(1), &[3, 0, 1]),
+        arrays[0].select(Axis(1), &[1, 2, 1]),
+        arrays[1].select(Axis(1), &[0, 0, 3]),
+    ]);
+    assert_eq!((blocks.layout().cut(), blocks.layout().parts().len()), (None, 6));
+    assert_same_bits("a grid", &blocks.to_array().await.expect("it is public"), &expected);
+    let wider = [[("a", "d", vec!["c0"])], [("b", "d", vec!["c0", "c1"])]];
+    let message = fed.read_grid(wider).await.expect_err("other columns").to_string();
+    assert!(message.contains("below each other all parts need as many"), "{message}");
+    let ragged = [vec![("a", "d", vec!["c0"])], vec![("b", "d", vec!["c0"]), ("b", "d", vec!["c1"])]];
+    let message = fed.read_grid(ragged).await.expect_err("no grid").to_string();
+    assert!(message.contains("as many blocks"), "{message}");
 
     let uneven = [("a", "d", vec!["c2"]), ("b", "d", vec!["c0"])];
     let message = fed.read_columns(uneven).await.expect_err("other rows").to_string();

@@ -43,13 +43,33 @@ const MATMUL: &[(MatmulOp, &[Form])] = &[
             whole_by_whole,
             parts_by_whole_there,
             local_by_whole_transposed,
+            blocks_by_local,
+            local_by_blocks,
         ],
     ),
-    (MatmulOp::Gram, &[gram, gram_as_product]),
-    (MatmulOp::Cross, &[cross_local, cross_federated, cross_as_product, local_cross_federated, columns_cross_local]),
-    (MatmulOp::Mmchain, &[mmchain]),
-    (MatmulOp::MmchainWeighted, &[mmchain_weighted_local, mmchain_weighted_federated]),
-    (MatmulOp::MmchainMinus, &[mmchain_minus_local, mmchain_minus_federated]),
+    (MatmulOp::Gram, &[gram, gram_as_product, outer_gram, gram_of_blocks, gram_of_blocks_as_product]),
+    (
+        MatmulOp::Cross,
+        &[
+            cross_local,
+            cross_federated,
+            cross_as_product,
+            local_cross_federated,
+            columns_cross_local,
+            blocks_cross_local,
+            local_cross_blocks,
+            columns_cross_whole,
+        ],
+    ),
+    (MatmulOp::Mmchain, &[mmchain, mmchain_of_blocks, mmchain_written_out]),
+    (
+        MatmulOp::MmchainWeighted,
+        &[mmchain_weighted_local, mmchain_weighted_federated, mmchain_weighted_of_blocks, mmchain_weighted_written_out],
+    ),
+    (
+        MatmulOp::MmchainMinus,
+        &[mmchain_minus_local, mmchain_minus_federated, mmchain_minus_of_blocks, mmchain_minus_written_out],
+    ),
 ];
 
 #[test]
@@ -71,18 +91,32 @@ impl Case<'_> {
         scatter(&self.trio.fed, &mut self.random, array, cuts)
     }
 
-    /// X in a row cut.
+    /// X in a row cut; now and then in blocks, each row band at one site.
     fn row_cut(&mut self) -> (FedMatrix, Array2<f64>, Cuts) {
         let x = self.data(self.n, self.d);
-        let cuts = Cuts::rows(&mut self.random, self.n, self.d);
+        let cuts = match self.random.below(4) {
+            0 => Cuts::banded(&mut self.random, self.n, self.d),
+            _ => Cuts::rows(&mut self.random, self.n, self.d),
+        };
         (self.place(&x, &cuts), x, cuts)
     }
 
-    /// X in a column cut of as many columns as there would be rows: what is summed is long.
+    /// X in a column cut of as many columns as there would be rows: what is summed is long. Now and then in blocks, each
+    /// column band at one site.
     fn column_cut(&mut self) -> (FedMatrix, Array2<f64>, Cuts) {
         let x = self.data(self.d, self.n);
-        let cuts = Cuts::columns(&mut self.random, self.d, self.n);
+        let cuts = match self.random.below(4) {
+            0 => Cuts::banded(&mut self.random, self.n, self.d).transposed(),
+            _ => Cuts::columns(&mut self.random, self.d, self.n),
+        };
         (self.place(&x, &cuts), x, cuts)
+    }
+
+    /// X in blocks at any sites.
+    fn blocks(&mut self) -> (FedMatrix, Array2<f64>) {
+        let x = self.data(self.n, self.d);
+        let cuts = Cuts::grid(&mut self.random, self.n, self.d);
+        (self.place(&x, &cuts), x)
     }
 
     /// Y in the rows of a row cut, at the same sites.
@@ -137,7 +171,7 @@ fn columns_by_rows(case: &mut Case) -> Formed {
 fn whole_by_whole(case: &mut Case) -> Formed {
     let few = case.few();
     let (x, y) = (case.data(case.n, case.d), case.data(case.d, few));
-    let at = |extent: usize, across: usize| Cuts { cut: fondaco::Cut::Rows, parts: vec![("c", extent)], across };
+    let at = |extent: usize, across: usize| Cuts::of(fondaco::Cut::Rows, vec![("c", extent)], across);
     let (left, right) = (case.place(&x, &at(case.n, case.d)), case.place(&y, &at(case.d, few)));
     form("whole @ whole", FedMatrix::product(&left, &right), [x, y])
 }
@@ -147,8 +181,8 @@ fn parts_by_whole_there(case: &mut Case) -> Formed {
     let (x, y) = (case.data(case.n, case.d), case.data(case.d, few));
     let first = case.random.below(case.n + 1);
     let cut = fondaco::Cut::Rows;
-    let left = case.place(&x, &Cuts { cut, parts: vec![("b", first), ("b", case.n - first)], across: case.d });
-    let right = case.place(&y, &Cuts { cut, parts: vec![("b", case.d)], across: few });
+    let left = case.place(&x, &Cuts::of(cut, vec![("b", first), ("b", case.n - first)], case.d));
+    let right = case.place(&y, &Cuts::of(cut, vec![("b", case.d)], few));
     form("parts @ whole there", FedMatrix::product(&left, &right), [x, y])
 }
 
@@ -160,6 +194,20 @@ fn local_by_whole_transposed(case: &mut Case) -> Formed {
     form("array @ whole.T", FedMatrix::product(&a, &turned), [a, x.reversed_axes()])
 }
 
+fn blocks_by_local(case: &mut Case) -> Formed {
+    let (fed, x) = case.blocks();
+    let few = case.few();
+    let a = case.data(case.d, few);
+    form("blocks @ array", FedMatrix::product(&fed, &a), [x, a])
+}
+
+fn local_by_blocks(case: &mut Case) -> Formed {
+    let (fed, x) = case.blocks();
+    let few = case.few();
+    let a = case.data(few, case.n);
+    form("array @ blocks", FedMatrix::product(&a, &fed), [a, x])
+}
+
 fn gram(case: &mut Case) -> Formed {
     let (fed, x, _) = case.row_cut();
     form("gram", fed.gram().map(Outcome::Local), [x])
@@ -168,6 +216,24 @@ fn gram(case: &mut Case) -> Formed {
 fn gram_as_product(case: &mut Case) -> Formed {
     let (fed, x, _) = case.row_cut();
     form("X.T @ X", fed.t().and_then(|turned| FedMatrix::product(turned, &fed)), [x])
+}
+
+/// `X @ X.T`, of few rows.
+fn outer_gram(case: &mut Case) -> Formed {
+    let x = case.data(case.d, case.n.min(50));
+    let cuts = Cuts::any(&mut case.random, x.nrows(), x.ncols());
+    let fed = case.place(&x, &cuts);
+    form("X @ X.T", fed.t().and_then(|turned| FedMatrix::product(&fed, turned)), [x.reversed_axes()])
+}
+
+fn gram_of_blocks(case: &mut Case) -> Formed {
+    let (fed, x) = case.blocks();
+    form("gram of blocks", fed.gram().map(Outcome::Local), [x])
+}
+
+fn gram_of_blocks_as_product(case: &mut Case) -> Formed {
+    let (fed, x) = case.blocks();
+    form("X.T @ X of blocks", fed.t().and_then(|turned| FedMatrix::product(turned, &fed)), [x])
 }
 
 fn cross_local(case: &mut Case) -> Formed {
@@ -206,6 +272,30 @@ fn columns_cross_local(case: &mut Case) -> Formed {
     form("cross of a column cut", fed.cross(&y).map(Outcome::Local), [x, y])
 }
 
+fn blocks_cross_local(case: &mut Case) -> Formed {
+    let (fed, x) = case.blocks();
+    let few = case.few();
+    let y = case.data(case.n, few);
+    form("cross of blocks", fed.cross(&y).map(Outcome::Local), [x, y])
+}
+
+fn local_cross_blocks(case: &mut Case) -> Formed {
+    let (fed, y) = case.blocks();
+    let few = case.few();
+    let x = case.data(case.n, few);
+    let outcome = fed.apply(&Op::Matmul(MatmulOp::Cross), vec![Operand::from(&x), Operand::from(&fed)]);
+    form("cross of an array with blocks", outcome, [x, y])
+}
+
+fn columns_cross_whole(case: &mut Case) -> Formed {
+    let (x, few) = (case.data(case.n, case.d), case.few());
+    let cuts = Cuts::columns(&mut case.random, case.n, case.d);
+    let fed = case.place(&x, &cuts);
+    let y = case.data(case.n, few);
+    let whole = case.trio.fed.put_whole(&fed.layout().parts()[0].site, &y).expect("a site");
+    form("cross of columns with a matrix at one site", fed.cross(&whole).map(Outcome::Local), [x, y])
+}
+
 fn mmchain(case: &mut Case) -> Formed {
     let (fed, x, _) = case.row_cut();
     let v = case.data(case.d, 1);
@@ -236,6 +326,52 @@ fn mmchain_minus_federated(case: &mut Case) -> Formed {
     let v = case.data(case.d, 1);
     let (other, y) = case.aligned(&cuts, 1);
     form("y federated", fed.mmchain_minus(&v, &other).map(Outcome::Local), [v, x, y])
+}
+
+fn mmchain_of_blocks(case: &mut Case) -> Formed {
+    let (fed, x) = case.blocks();
+    let v = case.data(case.d, 1);
+    form("of blocks", fed.mmchain(&v).map(Outcome::Local), [v, x])
+}
+
+fn mmchain_weighted_of_blocks(case: &mut Case) -> Formed {
+    let (fed, x) = case.blocks();
+    let (v, w) = (case.data(case.d, 1), case.data(case.n, 1));
+    form("of blocks", fed.mmchain_weighted(&w, &v).map(Outcome::Local), [v, x, w])
+}
+
+fn mmchain_minus_of_blocks(case: &mut Case) -> Formed {
+    let (fed, x) = case.blocks();
+    let (v, y) = (case.data(case.d, 1), case.data(case.n, 1));
+    // Beside the first block of each row band, and so not beside the others.
+    let there = place(&case.trio.fed, &y, &fed.layout().column());
+    form("of blocks, y federated", fed.mmchain_minus(&v, &there).map(Outcome::Local), [v, x, y])
+}
+
+/// `X.T @ inner`, which is found to be a chain.
+fn written_out(fed: &FedMatrix, inner: Result<FedMatrix>) -> Result<Outcome> {
+    inner.and_then(|inner| FedMatrix::product(fed.t()?, &inner))
+}
+
+fn mmchain_written_out(case: &mut Case) -> Formed {
+    let (fed, x, _) = case.row_cut();
+    let v = case.data(case.d, 1);
+    form("written out", written_out(&fed, fed.matmul(&v)), [v, x])
+}
+
+fn mmchain_weighted_written_out(case: &mut Case) -> Formed {
+    let (fed, x, cuts) = case.row_cut();
+    let v = case.data(case.d, 1);
+    let (other, w) = case.aligned(&cuts, 1);
+    let inner =
+        fed.matmul(&v).and_then(|image| if case.few() > 2 { image.multiply(&other) } else { other.multiply(&image) });
+    form("written out", written_out(&fed, inner), [v, x, w])
+}
+
+fn mmchain_minus_written_out(case: &mut Case) -> Formed {
+    let (fed, x, _) = case.row_cut();
+    let (v, y) = (case.data(case.d, 1), case.data(case.n, 1));
+    form("written out", written_out(&fed, fed.matmul(&v).and_then(|image| image.subtract(&y))), [v, x, y])
 }
 
 fn expected(op: MatmulOp, inputs: &[Array2<f64>]) -> Expected {
@@ -292,13 +428,7 @@ async fn what_would_move_rows_is_refused() {
     let rows = place(fed, &array, &Layout::rows(parts, 6).expect("there are parts"));
     let columns = place(fed, &array, &Layout::columns(parts, 6).expect("there are parts"));
     let other = place(fed, &array, &Layout::rows([("a", 3), ("b", 3)], 6).expect("there are parts"));
-    let v = Array2::ones((6, 1));
     let refusals = [
-        (columns.gram().map(drop), "it needs a row cut"),
-        (columns.mmchain(&v).map(drop), "it needs a row cut"),
-        (columns.mmchain_weighted(&v, &v).map(drop), "it needs a row cut"),
-        (columns.mmchain_minus(&v, &v).map(drop), "it needs a row cut"),
-        (columns.cross(&rows).map(drop), "it needs row cuts"),
         (rows.matmul(&columns).map(drop), "fetch the smaller operand"),
         (rows.matmul(&rows).map(drop), "fetch the smaller operand"),
         (rows.cross(&other).map(drop), "row 2 of one operand is at b, of another at a"),

@@ -9,11 +9,8 @@ use crate::{
 };
 
 /// The offset of the same diagonal in a part.
-fn within(cut: Cut, place: &Part, offset: i64) -> i64 {
-    match cut {
-        Cut::Rows => offset.saturating_add_unsigned(place.range.start),
-        Cut::Columns => offset.saturating_sub_unsigned(place.range.start),
-    }
+fn within(place: &Part, offset: i64) -> i64 {
+    offset.saturating_add_unsigned(place.rows.start).saturating_sub_unsigned(place.columns.start)
 }
 
 /// `np.diagonal(X, offset)`: a row cut by the sites of the cells, whatever the cut of X.
@@ -22,7 +19,7 @@ pub(super) fn cells(offset: i64, mut builder: Builder) -> Result<Plan> {
     let mut extents = Vec::new();
     let mut parts = Vec::new();
     for (part, place) in layout.parts().iter().enumerate() {
-        let diagonal = ReorgOp::Diagonal { offset: within(layout.cut(), place, offset) };
+        let diagonal = ReorgOp::Diagonal { offset: within(place, offset) };
         let shape = fondaco_proto::Op::Reorg(diagonal).shape(&[layout.part_shape(part)])?;
         // Of no cells at all one part stays, empty.
         if shape.rows > 0 || (part + 1 == layout.parts().len() && parts.is_empty()) {
@@ -36,14 +33,12 @@ pub(super) fn cells(offset: i64, mut builder: Builder) -> Result<Plan> {
 /// A column on a diagonal of so many columns.
 pub(super) fn matrix(columns: u64, offset: i64, mut builder: Builder) -> Result<Plan> {
     let layout = builder.only("diag")?.clone();
-    // A column that is cut into columns is whole.
-    let layout = layout.viewed(Cut::Rows).unwrap_or(layout);
     let mut parts = Vec::new();
     for (part, place) in layout.parts().iter().enumerate() {
-        let diag = ReorgOp::Diag { columns, offset: within(Cut::Rows, place, offset) };
+        let diag = ReorgOp::Diag { columns, offset: within(place, offset) };
         parts.push(builder.push(&place.site, diag, vec![Input::Part { arg: 0, part }])?);
     }
-    Ok(builder.fed(layout.with_across(columns), parts))
+    Ok(builder.fed(layout.with_across(Cut::Rows, columns), parts))
 }
 
 /// `np.tril(X, k)` or `np.triu(X, k)`.
@@ -51,7 +46,7 @@ pub(super) fn triangle(upper: bool, k: i64, mut builder: Builder) -> Result<Plan
     let layout = builder.only(ReorgOp::Triangle { upper, k }.name())?.clone();
     let mut parts = Vec::new();
     for (part, place) in layout.parts().iter().enumerate() {
-        let triangle = ReorgOp::Triangle { upper, k: within(layout.cut(), place, k) };
+        let triangle = ReorgOp::Triangle { upper, k: within(place, k) };
         parts.push(builder.push(&place.site, triangle, vec![Input::Part { arg: 0, part }])?);
     }
     Ok(builder.fed(layout, parts))
@@ -82,12 +77,23 @@ mod tests {
         assert_eq!((steps(&plan)[1].as_str(), fed(&plan).shape()), ("b diagonal(0.1)", Shape::new(5, 1)));
         let plan = planned(ReorgOp::Diagonal { offset: -3 }, columns(&[("a", 2), ("b", 4)], 5));
         assert_eq!(ops(&plan), [ReorgOp::Diagonal { offset: -3 }]);
-        assert_eq!((fed(&plan).cut(), fed(&plan).shape()), (Cut::Rows, Shape::new(2, 1)));
+        assert_eq!((fed(&plan).cut(), fed(&plan).shape()), (Some(Cut::Rows), Shape::new(2, 1)));
         let plan = planned(ReorgOp::Diagonal { offset: 8 }, x());
         assert_eq!((plan.steps.len(), fed(&plan).shape()), (1, Shape::new(0, 1)));
         let plan = planned(ReorgOp::Triangle { upper: true, k: -2 }, x());
         assert_eq!(ops(&plan)[2], ReorgOp::Triangle { upper: true, k: 4 });
         assert_eq!(*fed(&plan), Layout::rows([("a", 4), ("b", 2), ("c", 9)], 6).unwrap());
+    }
+
+    #[test]
+    fn blocks_know_where_they_begin() {
+        let x = || grid(&[4, 2], &[3, 3], "a b b a");
+        let plan = planned(ReorgOp::Diagonal { offset: 0 }, x());
+        let expected = [0, -3, 1].map(|offset| ReorgOp::Diagonal { offset });
+        assert_eq!((ops(&plan), steps(&plan)[1].as_str()), (expected.to_vec(), "b diagonal(0.1)"));
+        assert_eq!(fed(&plan).to_string(), "(6, 1) as rows 0..3 at a, 3..4 at b, 4..6 at a");
+        let plan = planned(ReorgOp::Triangle { upper: false, k: 0 }, x());
+        assert_eq!(ops(&plan)[2..], [4, 1].map(|k| ReorgOp::Triangle { upper: false, k }));
     }
 
     #[test]

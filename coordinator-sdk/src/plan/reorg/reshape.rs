@@ -16,7 +16,7 @@ use crate::{
 /// Consecutive parts at one site.
 struct Run {
     site: Arc<str>,
-    parts: Vec<usize>,
+    parts: Vec<Input>,
     cells: u64,
 }
 
@@ -36,10 +36,12 @@ pub(super) fn plan(shape: Shape, mut builder: Builder) -> Result<Plan> {
         let reshaped = builder.push(&site, ReorgOp::Reshape(shape), vec![x])?;
         return Ok(builder.fed(Layout::whole(site, shape), vec![reshaped]));
     }
-    if layout.cut() == Cut::Columns && layout.shape().rows > 1 {
-        return Err(refused("reshape", &layout, "reshape a row cut, or what is whole at one site"));
-    }
-    let runs = |merged: bool| runs(&layout, merged);
+    // Parts whose cells follow each other: whole rows, or pieces of the only one.
+    let stack = if layout.shape().rows == 1 { Cut::Columns } else { Cut::Rows };
+    let refusal = || refused("reshape", &layout, "reshape a row cut, or what is whole at one site");
+    let pieces = layout.banded(stack).ok_or_else(refusal)?;
+    let inputs = builder.blocks("reshape", 0, &pieces)?;
+    let runs = |merged: bool| runs(&pieces, &inputs, merged);
     let fits = |runs: &[Run]| shape.rows == 1 || runs.iter().all(|run| run.cells.is_multiple_of(shape.columns));
     let runs = [runs(false), runs(true)].into_iter().find(|runs| fits(runs)).ok_or_else(|| {
         Error::plan(format!(
@@ -57,28 +59,24 @@ pub(super) fn plan(shape: Shape, mut builder: Builder) -> Result<Plan> {
         } else {
             Shape::new(run.cells / shape.columns, shape.columns)
         };
-        let mut inputs: Vec<Input> = run.parts.iter().map(|&part| Input::Part { arg: 0, part }).collect();
-        if inputs.len() > 1 {
-            inputs = vec![builder.push(&run.site, end_to_end(layout.cut()), inputs)?];
-        }
-        extents.push((run.site.clone(), cut.extent(new)));
-        parts.push(builder.push(&run.site, ReorgOp::Reshape(new), inputs)?);
+        let Some(cells) = builder.stacked(&run.site, end_to_end(stack), run.parts)? else { continue };
+        parts.push(builder.push(&run.site, ReorgOp::Reshape(new), vec![cells])?);
+        extents.push((run.site, cut.extent(new)));
     }
     Ok(builder.fed(Layout::new(cut, extents, cut.other().extent(shape))?, parts))
 }
 
 /// The parts, or those that follow each other at one site together.
-fn runs(layout: &Layout, merged: bool) -> Vec<Run> {
+fn runs(layout: &Layout, inputs: &[Input], merged: bool) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
-    for (part, place) in layout.parts().iter().enumerate() {
-        let shape = layout.part_shape(part);
-        let cells = shape.rows * shape.columns;
+    for (place, input) in layout.parts().iter().zip(inputs) {
+        let cells = place.shape().rows * place.shape().columns;
         match runs.last_mut() {
             Some(run) if merged && run.site == place.site => {
-                run.parts.push(part);
+                run.parts.push(input.clone());
                 run.cells += cells;
             }
-            _ => runs.push(Run { site: place.site.clone(), parts: vec![part], cells }),
+            _ => runs.push(Run { site: place.site.clone(), parts: vec![input.clone()], cells }),
         }
     }
     runs
@@ -96,7 +94,8 @@ mod tests {
     }
 
     fn extents(plan: &Plan) -> Vec<u64> {
-        fed(plan).parts().iter().map(|part| part.range.end - part.range.start).collect()
+        let cut = fed(plan).cut().unwrap();
+        fed(plan).parts().iter().map(|part| part.extent(cut)).collect()
     }
 
     #[test]
@@ -119,9 +118,17 @@ mod tests {
     #[test]
     fn one_row_is_cut_into_columns() {
         let plan = planned((1, 36), rows(&[("a", 4), ("b", 2)], 6)).unwrap();
-        assert_eq!((fed(&plan).cut(), extents(&plan)), (Cut::Columns, vec![24, 12]));
+        assert_eq!((fed(&plan).cut(), extents(&plan)), (Some(Cut::Columns), vec![24, 12]));
         let plan = planned((18, 2), columns(&[("a", 24), ("b", 12)], 1)).unwrap();
-        assert_eq!((fed(&plan).cut(), extents(&plan)), (Cut::Rows, vec![12, 6]));
+        assert_eq!((fed(&plan).cut(), extents(&plan)), (Some(Cut::Rows), vec![12, 6]));
+    }
+
+    #[test]
+    fn row_bands_of_blocks_that_are_at_one_site() {
+        let plan = planned((18, 2), grid(&[4, 2], &[5, 1], "a a b b")).unwrap();
+        let expected = ["a hstack(0.0 0.1)", "b hstack(0.2 0.3)", "a reshape(%0)", "b reshape(%1)"];
+        assert_eq!((steps(&plan), extents(&plan)), (expected.map(str::to_owned).to_vec(), vec![12, 6]));
+        assert!(planned((18, 2), grid(&[4, 2], &[5, 1], "a b b b")).is_err());
     }
 
     #[test]

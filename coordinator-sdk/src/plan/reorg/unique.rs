@@ -7,7 +7,7 @@ use crate::{Error, Result, layout::Cut};
 
 /// Of a column: one list per site, over all its parts.
 pub(crate) fn unique_counts(args: &[Arg]) -> Result<Counted> {
-    let mut builder = Builder { args, steps: Vec::new() };
+    let mut builder = Builder::new(args);
     let layout = builder.only("unique_counts")?.clone();
     let rows = layout.viewed(Cut::Rows).ok_or_else(|| Error::plan("unique_counts takes one column"))?;
     let mut lists = Vec::new();

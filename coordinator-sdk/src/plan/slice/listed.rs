@@ -14,39 +14,40 @@ const LIST_MAX: usize = 1 << 18;
 /// `X[indices, :]` or, of columns, `X[:, indices]`.
 pub(super) fn plan(cut: Cut, indices: &[u64], layout: &Layout, mut builder: Builder) -> Result<Plan> {
     Op::Slice(list(cut, indices.to_vec())).shape(&[layout.shape()])?;
-    if let Some(across) = layout.viewed(cut.other()) {
-        let mut parts = Vec::new();
-        for part in 0..across.parts().len() {
-            parts.push(builder.taken(cut, &across, part, indices)?);
-        }
-        return Ok(builder.fed(across.with_across(indices.len() as u64), parts));
-    }
+    let ranges = layout.ranges(cut);
     let mut runs: Vec<(usize, Vec<u64>)> = Vec::new();
     for &index in indices {
-        let part = layout.parts().partition_point(|place| place.range.end <= index);
-        let within = index - layout.parts()[part].range.start;
+        let band = ranges.partition_point(|range| range.end <= index);
+        let within = index - ranges[band].start;
         match runs.last_mut() {
-            Some((last, run)) if *last == part => run.push(within),
-            _ => runs.push((part, vec![within])),
+            Some((last, run)) if *last == band => run.push(within),
+            _ => runs.push((band, vec![within])),
         }
     }
     if runs.is_empty() {
         runs.push((0, Vec::new()));
     }
-    let mut extents = Vec::new();
-    let mut inputs = Vec::new();
-    for (part, run) in runs {
-        extents.push((layout.parts()[part].site.clone(), run.len() as u64));
-        inputs.push(builder.taken(cut, layout, part, &run)?);
+    // Runs along the axis, with all bands across it; row after row of blocks.
+    let (bands, across) = (layout.bands(cut), layout.ranges(cut.other()));
+    let (rows, columns) = cut.order(runs.len(), across.len());
+    let (mut sites, mut inputs) = (Vec::new(), Vec::new());
+    for (i, j) in (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))) {
+        let (run, other) = cut.order(i, j);
+        let (band, indices) = &runs[run];
+        let part = bands[*band][other];
+        inputs.push(builder.taken(cut, layout, part, indices)?);
+        sites.push(layout.parts()[part].site.clone());
     }
-    Ok(builder.fed(Layout::new(cut, extents, cut.other().extent(layout.shape()))?, inputs))
+    let along: Vec<u64> = runs.iter().map(|(_, run)| run.len() as u64).collect();
+    let (heights, widths) = cut.order(along, across.into_iter().map(|range| range.end - range.start).collect());
+    Ok(builder.fed(Layout::grid(heights, widths, sites)?, inputs))
 }
 
 fn list(cut: Cut, indices: Vec<u64>) -> SliceOp {
     if cut == Cut::Rows { SliceOp::Rows(indices) } else { SliceOp::Columns(indices) }
 }
 
-impl Builder<'_> {
+impl Builder {
     /// Rows (columns) of one part of the first argument.
     fn taken(&mut self, cut: Cut, layout: &Layout, part: usize, indices: &[u64]) -> Result<Input> {
         let (site, input) = (layout.parts()[part].site.clone(), Input::Part { arg: 0, part });
@@ -80,6 +81,17 @@ mod tests {
         assert_eq!(fed(&plan).shape(), Shape::new(3, 4));
         let x = rows(&[("a", 4), ("b", 2)], 3);
         assert_eq!(fed(&planned(SliceOp::Columns(vec![2, 2]), x).unwrap()).shape(), Shape::new(6, 2));
+    }
+
+    #[test]
+    fn rows_and_columns_of_blocks() {
+        let x = || grid(&[4, 2], &[2, 1], "a b c d");
+        let plan = planned(SliceOp::Columns(vec![2, 0, 1]), x()).unwrap();
+        let expected = ["b slice_columns(0.1)", "a slice_columns(0.0)", "d slice_columns(0.3)", "c slice_columns(0.2)"];
+        assert_eq!((steps(&plan), fed(&plan).shape()), (expected.map(str::to_owned).to_vec(), Shape::new(6, 3)));
+        let plan = planned(SliceOp::Rows(vec![5, 0]), x()).unwrap();
+        assert_eq!(steps(&plan), ["c take(0.2)", "d take(0.3)", "a take(0.0)", "b take(0.1)"]);
+        assert_eq!((fed(&plan).shape(), fed(&plan).part_shape(2)), (Shape::new(2, 3), Shape::new(1, 2)));
     }
 
     #[test]

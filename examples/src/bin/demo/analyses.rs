@@ -204,5 +204,5 @@ async fn statistics(fed: &Federation, x: &FedMatrix) -> fondaco::Result<Statisti
 
 fn rows(x: &FedMatrix) -> Vec<(String, u64)> {
     let parts = x.layout().parts().iter();
-    parts.map(|part| (part.site.to_string(), part.range.end - part.range.start)).collect()
+    parts.map(|part| (part.site.to_string(), part.shape().rows)).collect()
 }

@@ -14,7 +14,7 @@ use crate::{
 
 /// The same cuts, at one site.
 fn at(site: &'static str, cuts: Cuts) -> Cuts {
-    Cuts { parts: cuts.parts.iter().map(|&(_, extent)| (site, extent)).collect(), ..cuts }
+    Cuts { sites: vec![site; cuts.sites.len()], ..cuts }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,7 +71,7 @@ async fn distinct_values() {
 async fn what_is_at_several_sites_is_not_ordered() {
     let trio = Trio::start().await;
     let x = ndarray::Array2::from_shape_fn((6, 2), |(i, j)| (i * 2 + j) as f64);
-    let cuts = Cuts { cut: fondaco::Cut::Rows, parts: vec![("a", 4), ("b", 2)], across: 2 };
+    let cuts = Cuts::of(fondaco::Cut::Rows, vec![("a", 4), ("b", 2)], 2);
     let fed = trio.fed.scatter(&x, &cuts.layout()).expect("the layout has the shape");
     let refused = |result: fondaco::Result<fondaco::FedMatrix>| result.expect_err("two sites").to_string();
     assert!(refused(fed.argsort(0, false)).contains("would have to move row-level values"));

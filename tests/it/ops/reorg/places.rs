@@ -70,14 +70,16 @@ async fn vectors_on_the_diagonal() {
 
 /// Whether each site's cells, in row-major order, are whole new rows.
 fn divides(cuts: &Cuts, columns: usize) -> bool {
+    let layout = cuts.layout();
     let mut sites: Vec<(&str, usize)> = Vec::new();
-    for &(site, extent) in cuts.parts.iter().filter(|part| part.1 > 0) {
+    for part in layout.parts() {
+        let cells = (part.shape().rows * part.shape().columns) as usize;
         match sites.last_mut() {
-            Some((last, cells)) if *last == site => *cells += extent * cuts.across,
-            _ => sites.push((site, extent * cuts.across)),
+            Some((last, sum)) if **last == *part.site => *sum += cells,
+            _ => sites.push((&part.site, cells)),
         }
     }
-    let scattered = !cuts.by_rows() && cuts.across > 1;
+    let scattered = !cuts.by_rows() && layout.shape().rows > 1;
     sites.len() < 2 || (!scattered && columns > 0 && sites.iter().all(|(_, cells)| cells.is_multiple_of(columns)))
 }
 

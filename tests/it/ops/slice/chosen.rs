@@ -58,8 +58,8 @@ fn value(
             let array = cells.matrix(random, down, right);
             ((&array).into(), array)
         }
-        2 if cuts.cut == fondaco::Cut::Rows => {
-            let n = cuts.parts.iter().map(|part| part.1).sum();
+        2 if cuts.by_rows() => {
+            let n = cuts.heights.iter().sum();
             let all = cells.matrix(random, n, width);
             let aligned = cuts.aligned(random, width);
             let fed = scatter(&trio.fed, random, &all, &aligned).slice(rows.clone(), ..).expect("within the matrix");

@@ -1,6 +1,6 @@
 //! Rows and columns by masks: what is not 0, not empty, no gap.
 
-use fondaco::{Cut, Op, Operand, op::SliceOp};
+use fondaco::{Op, Operand, op::SliceOp};
 use ndarray::{Array2, Axis};
 
 use super::super::cases;
@@ -33,8 +33,7 @@ async fn rows_by_a_mask() {
         let mask = mask(&mut random, n);
         let mut masks: Vec<Operand> = vec![(&mask).into()];
         if cuts.by_rows() {
-            let rows = Cuts { cut: Cut::Rows, parts: rows_of(&cuts, n), across: d };
-            let aligned = rows.aligned(&mut random, 1);
+            let aligned = cuts.aligned(&mut random, 1);
             masks.push(scatter(&trio.fed, &mut random, &mask, &aligned).into());
         }
         let value = oracle::expected(&Op::Slice(SliceOp::FilterRows), &[&x, &mask]);
@@ -50,14 +49,6 @@ async fn rows_by_a_mask() {
             Expected::exact(flipped).check(&what, &turned);
         }
     }
-}
-
-/// The parts of what can be seen as a row cut.
-fn rows_of(cuts: &Cuts, n: usize) -> Vec<(&'static str, usize)> {
-    if cuts.cut == Cut::Rows {
-        return cuts.parts.clone();
-    }
-    cuts.parts.iter().filter(|part| part.1 > 0).map(|part| (part.0, n)).take(1).collect()
 }
 
 /// Some rows are nothing but zeros, some cancel, some are gaps.
