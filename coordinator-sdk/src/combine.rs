@@ -1,7 +1,9 @@
 //! What the coordinator does with the sites' partial results: pure functions of them, in layout order.
 
 use fondaco_proto::{Shape, op};
-use ndarray::{Array2, ArrayView1, Axis, ShapeBuilder, Zip, concatenate, s};
+use ndarray::{Array2, Axis, ShapeBuilder, Zip, concatenate, s};
+
+mod stats;
 
 /// How partial results become one. All parts have the same shape, but for `Covariance`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,6 +52,14 @@ pub(crate) enum Combine {
     Counts,
     /// There is one part: it is the result.
     Only,
+    /// Counts, means and M2 of groups, one below the other.
+    GroupMoments,
+    /// Rows Σw, Σw², mean, M2 and perhaps M3 and M4.
+    WeightedMoments,
+    /// Rows Σw, Σw², mean, then products of deviations.
+    WeightedProducts,
+    /// Their number, then distinct rows with their counts.
+    Levels,
 }
 
 impl Combine {
@@ -77,6 +87,10 @@ impl Combine {
             Self::Covariance { operands, ddof } => covariance(&parts, operands, ddof),
             Self::Correlation => correlation(&covariance(&parts, 1, 0)),
             Self::Counts => counts(&parts),
+            Self::GroupMoments => stats::group_moments(parts),
+            Self::WeightedMoments => stats::weighted_moments(parts),
+            Self::WeightedProducts => stats::weighted_products(parts),
+            Self::Levels => stats::levels(parts),
             Self::Only => parts.pop().unwrap_or_default(),
         }
     }
@@ -100,6 +114,10 @@ impl Combine {
             | Self::PresentMax
             | Self::Product { scaled: true }
             | Self::Moments
+            | Self::GroupMoments
+            | Self::WeightedMoments
+            | Self::WeightedProducts
+            | Self::Levels
             | Self::Only => first,
         }
     }
@@ -166,19 +184,19 @@ fn moments(parts: Vec<Array2<f64>>) -> Array2<f64> {
     let mut merged = parts.next().unwrap_or_default();
     for part in parts {
         for (mut a, b) in merged.columns_mut().into_iter().zip(part.columns()) {
-            let next = merge(a.view(), b);
+            let next = merge([a[0], a[1], a[2]], [b[0], b[1], b[2]]);
             a.iter_mut().zip(next).for_each(|(a, next)| *a = next);
         }
     }
     merged
 }
 
-fn merge(a: ArrayView1<f64>, b: ArrayView1<f64>) -> [f64; 3] {
+fn merge(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
     if b[0] == 0.0 {
-        return [a[0], a[1], a[2]];
+        return a;
     }
     if a[0] == 0.0 {
-        return [b[0], b[1], b[2]];
+        return b;
     }
     let count = a[0] + b[0];
     if !(a[1].is_finite() && b[1].is_finite()) {
@@ -215,7 +233,7 @@ fn covariance(parts: &[Array2<f64>], operands: usize, ddof: u32) -> Array2<f64> 
 }
 
 /// `np.corrcoef`: covariances over the standard deviations, no further from 0 than 1; NaN for a constant column.
-fn correlation(covariances: &Array2<f64>) -> Array2<f64> {
+pub(crate) fn correlation(covariances: &Array2<f64>) -> Array2<f64> {
     let deviations = covariances.diag().mapv(f64::sqrt);
     Array2::from_shape_fn(covariances.raw_dim(), |(i, j)| {
         // One after the other, as their product could overflow or vanish.

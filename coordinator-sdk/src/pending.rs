@@ -20,7 +20,11 @@ use crate::{
 pub struct Pending {
     session: Arc<Session>,
     gather: Gather<Arc<Fetch>>,
+    /// What is made of the combined array, and the shape of that.
+    then: Option<(Shape, Then)>,
 }
+
+type Then = Box<dyn FnOnce(Array2<f64>) -> Array2<f64> + Send>;
 
 impl fmt::Debug for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,7 +34,7 @@ impl fmt::Debug for Pending {
 
 impl Pending {
     pub(crate) fn new(session: Arc<Session>, gather: Gather<Arc<Fetch>>) -> Self {
-        Self { session, gather }
+        Self { session, gather, then: None }
     }
 
     pub(crate) fn session(&self) -> &Arc<Session> {
@@ -40,6 +44,16 @@ impl Pending {
     /// What is released for it.
     pub(crate) fn fetches(&self) -> impl Iterator<Item = &Arc<Fetch>> {
         self.gather.parts()
+    }
+
+    /// What `then` makes of the array when it is here, of this shape.
+    pub(crate) fn then(self, shape: Shape, then: impl FnOnce(Array2<f64>) -> Array2<f64> + Send + 'static) -> Self {
+        let before = self.then.map(|(_, before)| before);
+        let both = move |array| match before {
+            Some(before) => then(before(array)),
+            None => then(array),
+        };
+        Self { then: Some((shape, Box::new(both))), ..self }
     }
 
     /// All parts of a matrix, put together.
@@ -60,7 +74,11 @@ impl Pending {
     pub async fn fetch(self) -> Result<Array2<f64>> {
         let shapes = self.gather.map(|fetch| fetch.shape);
         let fetches = self.gather.cells.into_iter().flatten().collect();
-        Ok(shapes.assemble(resolve(&self.session, fetches).await?))
+        let combined = shapes.assemble(resolve(&self.session, fetches).await?);
+        Ok(match self.then {
+            Some((_, then)) => then(combined),
+            None => combined,
+        })
     }
 
     /// The only cell of a `(1, 1)` result.
@@ -77,7 +95,10 @@ impl Pending {
 
     /// The shape that the result will have; of distinct values, the largest that it may have.
     pub fn shape(&self) -> Shape {
-        self.gather.map(|fetch| fetch.shape).shape()
+        match &self.then {
+            Some((shape, _)) => *shape,
+            None => self.gather.map(|fetch| fetch.shape).shape(),
+        }
     }
 }
 

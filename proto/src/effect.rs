@@ -124,6 +124,14 @@ pub enum Measure {
     Groups,
     /// Sums over data rows where no factor is plain: the terms behind each cell, and the listed inputs as weights.
     Terms(Vec<usize>),
+    /// Rows in groups: each group has enough of them and, where what is summed of them is not `plain`, enough effective
+    /// contributors. So have those in no group, who may be nobody where `closed`.
+    Grouped {
+        /// Whether they are counted, or what is summed is plain.
+        plain: bool,
+        /// Whether no tenant could have shaped what the groups are made by.
+        closed: bool,
+    },
 }
 
 /// Which data rows a result keeps.

@@ -94,9 +94,23 @@ fn moved() -> Vec<Op> {
     ops
 }
 
+/// Of the family stats.
+fn stats() -> Vec<Op> {
+    let mut ops = Vec::new();
+    for weighted in [false, true] {
+        ops.extend(Ranks::ALL.iter().map(|ranks| StatsOp::RankCounts { ranks: *ranks, weighted }));
+        ops.extend([(2, 3), (3, 2)].map(|(rows, columns)| StatsOp::Table { rows, columns, weighted }));
+    }
+    ops.extend(GroupFunction::ALL.iter().map(|function| StatsOp::Group(*function)));
+    ops.extend([3, 4].map(|most| StatsOp::Levels { most }));
+    ops.extend([2, 3, 4].map(|order| StatsOp::WeightedMoments { order }));
+    ops.push(StatsOp::WeightedCov);
+    ops.into_iter().map(Op::Stats).collect()
+}
+
 #[test]
 fn every_operator_survives_the_wire() {
-    for op in samples().into_iter().chain(moved()) {
+    for op in samples().into_iter().chain(moved()).chain(stats()) {
         assert_eq!(Op::try_from(wire::Op::from(op.clone())).unwrap(), op);
     }
 }
@@ -104,7 +118,7 @@ fn every_operator_survives_the_wire() {
 #[test]
 fn canonical_bytes_are_injective() {
     let mut seen: HashMap<Vec<u8>, Op> = HashMap::new();
-    for op in samples().into_iter().chain(moved()) {
+    for op in samples().into_iter().chain(moved()).chain(stats()) {
         if let Some(other) = seen.insert(op.canonical(), op.clone()) {
             panic!("{op:?} and {other:?} share their canonical bytes");
         }
@@ -118,11 +132,15 @@ fn canonical_bytes_are_pinned() {
     assert_eq!(blake3::hash(&all).to_hex().as_str(), PINNED);
     let moved: Vec<u8> = moved().iter().flat_map(Op::canonical).collect();
     assert_eq!(blake3::hash(&moved).to_hex().as_str(), PINNED_MOVED);
+    let stats: Vec<u8> = stats().iter().flat_map(Op::canonical).collect();
+    assert_eq!(blake3::hash(&stats).to_hex().as_str(), PINNED_STATS);
 }
 
 const PINNED_MOVED: &str = "0df3775f137b10d158f576357a73bc68881039e7ed9868be4a846f319734fc7d";
 
 const PINNED: &str = "db9a56f085c28929f84b1760af551245165dc839173a79821a0552abe82b8cac";
+
+const PINNED_STATS: &str = "";
 
 #[test]
 fn missing_and_unknown_operators_are_refused() {
@@ -138,6 +156,15 @@ fn missing_and_unknown_operators_are_refused() {
     }
     let ddof = wire::AggregateOp { function: 1, axis: 1, ddof: 1 };
     refused(wire::Op { family: Some(wire::op::Family::Aggregate(ddof)) });
+    use wire::stats_op;
+    for op in [
+        stats_op::Op::RankCounts(stats_op::RankCounts { ranks: 0, weighted: false }),
+        stats_op::Op::Group(9),
+        stats_op::Op::Levels(stats_op::Levels { most: u64::MAX }),
+        stats_op::Op::WeightedMoments(stats_op::WeightedMoments { order: 5 }),
+    ] {
+        refused(wire::Op { family: Some(wire::op::Family::Stats(wire::StatsOp { op: Some(op) })) });
+    }
     let backwards = wire::slice_op::Range { row_start: 2, row_end: 1, ..Default::default() };
     let backwards = wire::SliceOp { op: Some(wire::slice_op::Op::Range(backwards)) };
     refused(wire::Op { family: Some(wire::op::Family::Slice(backwards)) });
@@ -349,4 +376,46 @@ fn chosen_rows_are_the_same_rows_or_nobodys() {
     assert_eq!(Op::Slice(SliceOp::FilterRows).rows_decided_by(), Some(1));
     assert_eq!(Op::Reorg(ReorgOp::Unique).rows_decided_by(), Some(0));
     assert_eq!(Op::Reorg(ReorgOp::Flip).rows_decided_by(), None);
+}
+
+#[test]
+fn rows_in_cells_are_measured_there() {
+    let stats = |op: StatsOp, inputs: &[Facet]| effect(Op::Stats(op), inputs);
+    let grouped = |plain, closed| Measure::Grouped { plain, closed };
+    let steps = Facet { shape: Shape::new(3, 2), ..UPLOAD };
+    let w = Facet { shape: Shape::new(9, 1), ..UPLOAD };
+    let code = Facet { shape: Shape::new(9, 1), ..ROWS };
+    let masked = |of: Facet| Facet { plain: false, native: false, ..of };
+    let counts = |ranks, weighted| StatsOp::RankCounts { ranks, weighted };
+    let between = |inputs: &[Facet]| stats(counts(Ranks::Between, inputs.len() > 2), inputs);
+    assert_eq!(between(&[steps, ROWS]), Effect::keeping(Axes::None, false).measured(grouped(true, true)));
+    assert_eq!(between(&[steps, ROWS, w]).measure, grouped(false, true));
+    assert_eq!(between(&[steps, ROWS, code]).measure, grouped(true, true));
+    assert_eq!(between(&[steps, masked(ROWS)]).measure, grouped(true, false));
+    assert_eq!(between(&[steps, UPLOAD]).measure, Measure::Inherit);
+    // Which cells are equal, rows as thresholds, rows of parts that a tenant shaped, columns that are rows.
+    assert_eq!(stats(counts(Ranks::Tied, false), &[steps, ROWS]).axes, Axes::Entangled);
+    assert_eq!(between(&[Facet { axes: Axes::Rows, ..steps }, ROWS]).axes, Axes::Entangled);
+    assert_eq!(stats(counts(Ranks::Between, false), &[steps, ROWS, masked(ROWS)]).axes, Axes::Entangled);
+    assert_eq!(stats(counts(Ranks::Between, false), &[steps, ROWS, UPLOAD]).axes, Axes::Entangled);
+    assert_eq!(between(&[steps, Facet { axes: Axes::Columns, ..ROWS }]).axes, Axes::Entangled);
+    let parts = stats(counts(Ranks::Between, false), &[steps, ROWS, ROWS]);
+    assert_eq!((parts.axes, parts.selection), (Axes::None, Selection::Concatenated));
+
+    let table = |weighted| StatsOp::Table { rows: 2, columns: 2, weighted };
+    assert_eq!(stats(table(false), &[code, code]).measure, grouped(true, true));
+    assert_eq!(stats(table(false), &[code, masked(code)]).measure, grouped(true, false));
+    assert_eq!(stats(table(true), &[code, w, w]).measure, grouped(false, true));
+    let group = |function, inputs: &[Facet]| stats(StatsOp::Group(function), inputs);
+    let levels = Facet { shape: Shape::new(4, 1), ..UPLOAD };
+    assert_eq!(group(GroupFunction::Sum, &[levels, code, ROWS]).measure, grouped(true, true));
+    assert_eq!(group(GroupFunction::Sum, &[levels, w, ROWS]).measure, grouped(true, true));
+    assert_eq!(group(GroupFunction::Moments, &[levels, masked(code), masked(ROWS)]).measure, grouped(false, false));
+    assert!(group(GroupFunction::Min, &[levels, code, ROWS]).extreme);
+    assert!(!group(GroupFunction::Sum, &[levels, code, ROWS]).extreme);
+    assert!(stats(StatsOp::Levels { most: 4 }, &[code]).extreme);
+    let moments = |order, w| stats(StatsOp::WeightedMoments { order }, &[ROWS, w]).measure;
+    assert_eq!(moments(2, w), Measure::Weights(vec![1]));
+    assert_eq!((moments(3, w), moments(2, code)), (Measure::Terms(vec![1]), Measure::Terms(vec![1])));
+    assert_eq!(stats(StatsOp::WeightedCov, &[masked(ROWS), w]).measure, Measure::Terms(vec![1]));
 }

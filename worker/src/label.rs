@@ -117,6 +117,7 @@ impl Label {
                 | Measure::NonZero { .. }
                 | Measure::Present { .. }
                 | Measure::Groups
+                | Measure::Grouped { .. }
         );
         if leaves_out && effect.axes == Axes::None {
             // Weights and gaps may leave out rows, and the difference of two weighted sums may be one row.

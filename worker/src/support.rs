@@ -10,6 +10,7 @@ use fondaco_proto::Result;
 use crate::{kernels::Context, matrix::Matrix};
 
 mod digits;
+mod groups;
 mod measure;
 mod plateau;
 mod series;
@@ -81,6 +82,9 @@ pub enum Centre {
     Weights,
     /// Data: a constant that data became says nothing of anybody, or of somebody alone; it counts as none.
     Data,
+    /// Weights that are summed by themselves: as weights, that they are all the same hides nobody; that they are several
+    /// constants could.
+    Counted,
 }
 
 /// The support of the weakest series of a matrix: each column is one whose terms run down the rows or, not

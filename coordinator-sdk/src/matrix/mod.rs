@@ -2,9 +2,11 @@
 
 mod aggregate;
 mod elementwise;
+mod group_by;
 mod matmul;
 mod reorg;
 mod slice;
+mod stats;
 
 use std::{fmt, sync::Arc};
 
@@ -15,6 +17,8 @@ use fondaco_proto::{
 use ndarray::Array2;
 
 pub use aggregate::Axis;
+pub use group_by::GroupBy;
+pub use stats::Levels;
 
 use crate::{
     Limits, Operand, Outcome, Pending, Result, layout::Layout, perform::perform, queue::Variable, session::Session,

@@ -9,6 +9,7 @@ mod elementwise;
 mod matmul;
 pub(crate) mod reorg;
 pub(crate) mod slice;
+mod stats;
 
 use std::{fmt, ops::Range, sync::Arc};
 
@@ -165,6 +166,7 @@ pub(crate) fn plan(op: &Op, args: &[Arg], onto: Option<&Layout>) -> Result<Plan>
         Op::Matmul(op) => matmul::plan(*op, builder),
         Op::Reorg(op) => reorg::plan(*op, builder),
         Op::Slice(op) => slice::plan(op, builder),
+        Op::Stats(op) => stats::plan(*op, builder),
     }
 }
 
@@ -337,7 +339,8 @@ families!(
     Aggregate(AggregateOp),
     Matmul(MatmulOp),
     Reorg(ReorgOp),
-    Slice(SliceOp)
+    Slice(SliceOp),
+    Stats(StatsOp)
 );
 
 /// The refusal of what would move row-level values between sites.

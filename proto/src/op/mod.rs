@@ -6,6 +6,7 @@ mod elementwise;
 mod matmul;
 mod reorg;
 mod slice;
+mod stats;
 
 pub use aggregate::{AggregateFunction, AggregateOp, Axis, scaled};
 pub use create::{Compare, CompareOp, CreateOp, Distribution, Fill, Filter, Literal, Rand, Read};
@@ -13,6 +14,7 @@ pub use elementwise::{Binary, BinaryFunction, ElementwiseOp, Scalar, Ternary, Un
 pub use matmul::MatmulOp;
 pub use reorg::ReorgOp;
 pub use slice::SliceOp;
+pub use stats::{GroupFunction, Ranks, StatsOp};
 
 use crate::{Canonical, Effect, Error, Facet, Result, Shape, wire};
 
@@ -31,6 +33,8 @@ pub enum Op {
     Reorg(ReorgOp),
     /// Some of the cells.
     Slice(SliceOp),
+    /// Ranks, tables, groups, weighted moments.
+    Stats(StatsOp),
 }
 
 /// How many inputs an operator takes.
@@ -57,6 +61,7 @@ impl Op {
             Self::Matmul(op) => op.name(),
             Self::Reorg(op) => op.name(),
             Self::Slice(op) => op.name(),
+            Self::Stats(op) => op.name(),
         }
     }
 
@@ -69,6 +74,7 @@ impl Op {
             Self::Matmul(op) => op.arity(),
             Self::Reorg(op) => op.arity(),
             Self::Slice(op) => op.arity(),
+            Self::Stats(op) => op.arity(),
         }
     }
 
@@ -90,7 +96,7 @@ impl Op {
     /// The input whose data decide how many rows the result has. Of most operators shapes do: none.
     pub fn rows_decided_by(&self) -> Option<usize> {
         match self {
-            Self::Create(_) | Self::Elementwise(_) | Self::Aggregate(_) | Self::Matmul(_) => None,
+            Self::Create(_) | Self::Elementwise(_) | Self::Aggregate(_) | Self::Matmul(_) | Self::Stats(_) => None,
             Self::Reorg(op) => (*op == ReorgOp::Unique).then_some(0),
             Self::Slice(op) => (*op == SliceOp::FilterRows).then_some(1),
         }
@@ -99,7 +105,12 @@ impl Op {
     /// Bytes that its parameters may take in a message, where they are a list.
     pub fn list_bytes(&self) -> u64 {
         match self {
-            Self::Create(_) | Self::Elementwise(_) | Self::Aggregate(_) | Self::Matmul(_) | Self::Reorg(_) => 0,
+            Self::Create(_)
+            | Self::Elementwise(_)
+            | Self::Aggregate(_)
+            | Self::Matmul(_)
+            | Self::Reorg(_)
+            | Self::Stats(_) => 0,
             Self::Slice(op) => op.list_bytes(),
         }
     }
@@ -118,6 +129,7 @@ impl Op {
             Self::Matmul(op) => op.shape(inputs),
             Self::Reorg(op) => op.shape(inputs),
             Self::Slice(op) => op.shape(inputs),
+            Self::Stats(op) => op.shape(inputs),
         }?;
         shape.bytes()?;
         Ok(shape)
@@ -135,6 +147,7 @@ impl Op {
             Self::Matmul(op) => op.effect(inputs),
             Self::Reorg(op) => op.effect(inputs),
             Self::Slice(op) => op.effect(inputs),
+            Self::Stats(op) => op.effect(inputs),
         }
     }
 
@@ -146,6 +159,7 @@ impl Op {
             Self::Matmul(op) => op.write_canonical(out.tag(4)),
             Self::Reorg(op) => op.write_canonical(out.tag(5)),
             Self::Slice(op) => op.write_canonical(out.tag(6)),
+            Self::Stats(op) => op.write_canonical(out.tag(7)),
         }
     }
 }
@@ -167,6 +181,7 @@ impl TryFrom<wire::Op> for Op {
             Family::Matmul(op) => Self::Matmul(op.try_into()?),
             Family::Reorg(op) => Self::Reorg(op.try_into()?),
             Family::Slice(op) => Self::Slice(op.try_into()?),
+            Family::Stats(op) => Self::Stats(op.try_into()?),
         })
     }
 }
@@ -181,6 +196,7 @@ impl From<Op> for wire::Op {
             Op::Matmul(op) => Family::Matmul(op.into()),
             Op::Reorg(op) => Family::Reorg(op.into()),
             Op::Slice(op) => Family::Slice(op.into()),
+            Op::Stats(op) => Family::Stats(op.into()),
         };
         Self { family: Some(family) }
     }

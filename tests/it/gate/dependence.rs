@@ -6,7 +6,7 @@
 
 use fondaco_proto::{
     ErrorCode, Op, Shape,
-    op::{AggregateFunction, Axis, BinaryFunction, MatmulOp, Ternary, Unary},
+    op::{AggregateFunction, Axis, BinaryFunction, GroupFunction, MatmulOp, Ranks, StatsOp, Ternary, Unary},
 };
 use ndarray::{Array2, arr2};
 
@@ -79,7 +79,7 @@ fn step(random: &mut Random) -> (Op, usize) {
     use AggregateFunction::{Max, Mean, Moments, Sum, Sumsq, Var};
     use BinaryFunction::{Add, Divide, Greater, Less, Maximum, Minimum, Multiply, Subtract};
     let number = *random.pick(&[-1.0, 0.0, 0.5, 0.8, 2.0, 3.0]);
-    match random.below(16) {
+    match random.below(18) {
         0 => (op::unary(*random.pick(&[Unary::Negative, Unary::Abs, Unary::Exp, Unary::Sigmoid, Unary::Tanh])), 1),
         1 => (op::with(*random.pick(&[Add, Multiply, Subtract, Maximum, Minimum]), number), 1),
         2 => (op::with(*random.pick(&[Greater, Less]), 0.3), 1),
@@ -103,6 +103,7 @@ fn step(random: &mut Random) -> (Op, usize) {
         },
         11 | 12 => chosen(random),
         13 | 14 => moved(random),
+        15 | 16 => cells(random),
         _ => {
             let start = random.below(4) as u64;
             let end = start + 4 + random.below(8) as u64;
@@ -145,6 +146,20 @@ fn moved(random: &mut Random) -> (Op, usize) {
             (op::set(rows, (*random.pick(&[0..1, 1..2, 0..2].each_ref())).clone()), 2)
         }
     }
+}
+
+/// Rows in cells, and how many inputs that takes.
+fn cells(random: &mut Random) -> (Op, usize) {
+    use GroupFunction::{Max, Moments, Sum};
+    let (op, inputs) = match random.below(8) {
+        0 | 1 => (StatsOp::Group(*random.pick(&[Sum, Moments, Max])), 3),
+        2 => (StatsOp::RankCounts { ranks: *random.pick(Ranks::ALL), weighted: true }, 3),
+        3 => (StatsOp::Table { rows: 2, columns: 2, weighted: true }, 3),
+        4 => (StatsOp::Levels { most: 6 }, 1),
+        5 => (StatsOp::WeightedMoments { order: 2 + random.below(3) as u32 }, 2),
+        _ => (StatsOp::WeightedCov, 2),
+    };
+    (Op::Stats(op), inputs)
 }
 
 /// All values of a program over these data.

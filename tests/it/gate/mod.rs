@@ -3,12 +3,14 @@
 mod allowed;
 mod attacks;
 mod caps;
+mod cells;
 mod chosen;
 mod counts;
 mod dependence;
 mod digits;
 mod disguise;
 mod ordinary;
+mod quantile;
 mod rows;
 
 use fondaco_proto::ErrorCode::ReleaseDenied;

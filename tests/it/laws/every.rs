@@ -3,7 +3,10 @@
 use fondaco::{
     AggregateFunction, BinaryFunction, Distribution, FedMatrix, Federation, Layout, Op, Operand, Outcome, Pending,
     Shape, Unary,
-    op::{AggregateOp, Axis, Binary, ElementwiseOp, MatmulOp, ReorgOp, Scalar, SliceOp, Ternary},
+    op::{
+        AggregateOp, Axis, Binary, ElementwiseOp, GroupFunction, MatmulOp, Ranks, ReorgOp, Scalar, SliceOp, StatsOp,
+        Ternary,
+    },
 };
 use ndarray::Array2;
 
@@ -80,6 +83,7 @@ pub async fn every(fed: &Federation, placed: &Placed) -> Vec<(String, Pending)> 
     results.push(apply(Op::Matmul(MatmulOp::Product), vec![turned(), x.into()]));
     results.extend(reorganised(&apply, placed));
     results.extend(sliced(&apply, placed));
+    results.extend(stats(&apply, placed));
     results.extend(created(fed, x.layout()));
     let some = x.filter_rows(w.greater(0.2).expect("numbers can be compared")).await.expect("rows are aligned");
     results.push(("filter_rows".to_owned(), released(Outcome::Fed(some))));
@@ -168,6 +172,38 @@ fn aggregates(apply: &impl Fn(Op, Vec<Operand>) -> (String, Pending), placed: &P
             let (name, pending) = apply(op, vec![(&placed.x).into()]);
             results.push((format!("{name} {}", axis.name()), pending));
         }
+    }
+    results
+}
+
+/// Keys are the signs of w, and of a column of y.
+fn stats(apply: &impl Fn(Op, Vec<Operand>) -> (String, Pending), placed: &Placed) -> Vec<(String, Pending)> {
+    let Placed { x, y, w, .. } = placed;
+    let sign = |of: &FedMatrix| of.unary(Unary::Sign).expect("it is one's own");
+    let (a, b) = (sign(w), sign(&y.slice(.., 1..2).expect("there are two columns")));
+    let both = || Operand::from(a.hstack([&b]).expect("rows are aligned"));
+    let steps = || Operand::from(Array2::from_shape_fn((4, 1), |(i, _)| 1e9 + 5.0 * i as f64));
+    let levels = || Operand::from(ndarray::array![[-1.0, 1.0], [1.0, 1.0], [0.0, 0.5]]);
+    let mut results = Vec::new();
+    for &ranks in Ranks::ALL {
+        for weights in [None, Some(w), Some(y)] {
+            let op = StatsOp::RankCounts { ranks, weighted: weights.is_some() };
+            let operands = [steps(), x.into()].into_iter().chain(weights.map(Operand::from)).collect();
+            results.push(apply(Op::Stats(op), operands));
+        }
+    }
+    for weights in [None, Some(w)] {
+        let op = StatsOp::Table { rows: 2, columns: 2, weighted: weights.is_some() };
+        let operands = [&a, &b].into_iter().chain(weights).map(Operand::from).collect();
+        results.push(apply(Op::Stats(op), operands));
+    }
+    for &function in GroupFunction::ALL {
+        let x = (function != GroupFunction::Count).then(|| Operand::from(x));
+        results.push(apply(Op::Stats(StatsOp::Group(function)), [levels(), both()].into_iter().chain(x).collect()));
+    }
+    results.push(apply(Op::Stats(StatsOp::Levels { most: 9 }), vec![both()]));
+    for op in [StatsOp::WeightedMoments { order: 4 }, StatsOp::WeightedCov] {
+        results.push(apply(Op::Stats(op), vec![x.into(), w.into()]));
     }
     results
 }

@@ -7,6 +7,7 @@ mod elementwise;
 mod matmul;
 mod reorg;
 mod slice;
+mod stats;
 
 use fondaco::{Federation, Pending};
 

@@ -42,6 +42,18 @@ impl Expected {
         Self::of_size(value, size, least)
     }
 
+    /// Some of its rows.
+    pub fn rows(&self, rows: std::ops::Range<usize>) -> Self {
+        let of = |cells: &Array2<f64>| cells.slice(ndarray::s![rows.clone(), ..]).to_owned();
+        Self::within(of(&self.value), of(&self.slack))
+    }
+
+    /// What becomes of it and of its slack, cell by cell, where `f` only scales, given the row.
+    pub fn map(&self, f: impl Fn(usize, f64) -> f64) -> Self {
+        let of = |cells: &Array2<f64>| Array2::from_shape_fn(cells.raw_dim(), |at| f(at.0, cells[at]));
+        Self::within(of(&self.value), of(&self.slack))
+    }
+
     /// What is wrong with the actual value, if anything is.
     pub fn mismatch(&self, actual: &Array2<f64>) -> Option<String> {
         if actual.dim() != self.value.dim() {

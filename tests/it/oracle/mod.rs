@@ -10,6 +10,7 @@ mod least_squares;
 mod matmul;
 mod reorg;
 mod slice;
+mod stats;
 mod wide;
 
 use fondaco_proto::Op;
@@ -39,5 +40,6 @@ pub fn expected(op: &Op, inputs: &[&Array2<f64>]) -> Expected {
         Op::Matmul(op) => matmul::expected(*op, inputs),
         Op::Reorg(op) => reorg::expected(*op, inputs),
         Op::Slice(op) => slice::expected(op, inputs),
+        Op::Stats(op) => stats::expected(op, inputs),
     }
 }

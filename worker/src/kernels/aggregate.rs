@@ -25,6 +25,7 @@ pub(super) use reduction::{Along, Reduction};
 use reduction::{Reducer, merge_lists};
 pub(crate) use reduction::{fold_columns, fold_rows};
 use source::Source;
+pub(crate) use total::Sum;
 use total::{NonZero, Plain, Present, Square, Total};
 
 /// The value of the operator, whose shape is `shape`.

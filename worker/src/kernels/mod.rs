@@ -24,6 +24,7 @@ mod reorg;
 pub(crate) mod simd;
 pub(crate) mod slice;
 mod sparse;
+pub(crate) mod stats;
 mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -105,7 +106,7 @@ fn piece_by_piece(op: &Op, inputs: &[Value], cx: &Context<'_>) -> Result<Option<
         Op::Aggregate(op) => Some(aggregate::reduce(op, inputs, shape, cx)?),
         Op::Matmul(op) if streamed => stream::matmul(*op, inputs, cx)?,
         Op::Matmul(MatmulOp::Cross) => matmul::cross(inputs, cx)?,
-        Op::Create(_) | Op::Matmul(_) | Op::Reorg(_) | Op::Slice(_) => None,
+        Op::Create(_) | Op::Matmul(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_) => None,
     };
     Ok(matrix.map(Value::Dense))
 }
@@ -131,7 +132,13 @@ pub fn narrowed(op: &Op, inputs: &[Value]) -> Option<Value> {
     match (op, inputs) {
         (Op::Slice(op), [Value::Streamed(x)]) => stream::slice(op, x).map(Value::Streamed),
         (
-            Op::Create(_) | Op::Elementwise(_) | Op::Aggregate(_) | Op::Matmul(_) | Op::Reorg(_) | Op::Slice(_),
+            Op::Create(_)
+            | Op::Elementwise(_)
+            | Op::Aggregate(_)
+            | Op::Matmul(_)
+            | Op::Reorg(_)
+            | Op::Slice(_)
+            | Op::Stats(_),
             _inputs,
         ) => None,
     }
@@ -188,6 +195,7 @@ pub fn run(op: &Op, inputs: &[Matrix], cx: &Context<'_>) -> Result<Matrix> {
         Op::Matmul(op) => matmul::run(*op, inputs, cx),
         Op::Reorg(op) => reorg::run(*op, inputs, cx),
         Op::Slice(op) => slice::run(op, inputs, cx),
+        Op::Stats(op) => stats::run(op, inputs, shape, cx),
     }
 }
 
@@ -196,7 +204,7 @@ pub fn cost(op: &Op, inputs: &[Shape], output: Shape) -> u64 {
     match op {
         Op::Matmul(op) => matmul::cost(*op, inputs, output),
         // What only touches each cell once or twice.
-        Op::Create(_) | Op::Elementwise(_) | Op::Aggregate(_) | Op::Reorg(_) | Op::Slice(_) => {
+        Op::Create(_) | Op::Elementwise(_) | Op::Aggregate(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_) => {
             let cells = |shape: &Shape| shape.rows.saturating_mul(shape.columns);
             inputs.iter().map(cells).fold(cells(&output), u64::saturating_add)
         }

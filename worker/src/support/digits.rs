@@ -199,7 +199,9 @@ impl Linear {
             }
             Op::Slice(SliceOp::Columns(_) | SliceOp::Rows(_) | SliceOp::FilterRows) => Kind::Rows { first: 0 },
             // Negation.
-            Op::Elementwise(_) | Op::Create(_) | Op::Reorg(_) | Op::Slice(SliceOp::Set { .. }) => alike(),
+            Op::Elementwise(_) | Op::Create(_) | Op::Reorg(_) | Op::Stats(_) | Op::Slice(SliceOp::Set { .. }) => {
+                alike()
+            }
         };
         Self { inputs: held, output: oriented(output), kind }
     }

@@ -5,14 +5,15 @@ use std::slice;
 use fondaco_proto::{
     Axes, Measure, Op, Result,
     op::{
-        AggregateFunction, AggregateOp, Arity, Axis, Binary, BinaryFunction, ElementwiseOp, MatmulOp, Scalar, Ternary,
-        Unary,
+        AggregateFunction, AggregateOp, Arity, Axis, Binary, BinaryFunction, ElementwiseOp, MatmulOp, Scalar, StatsOp,
+        Ternary, Unary,
     },
 };
 
 use super::{
     Centre, Support,
     digits::{self, Chain},
+    groups::Grouped,
     plateau::{self, Plateaus},
     series::{self, Term},
     terms,
@@ -67,6 +68,10 @@ impl Step<'_> {
             }
             Measure::Groups => Ok(self.groups()),
             Measure::Present { plain } => self.present(*plain),
+            Measure::Grouped { plain, closed } => match self.op {
+                Op::Stats(op) => self.grouped(op).weakest(*plain, *closed),
+                _other => Ok(Support::NONE),
+            },
             Measure::Terms(weights) => {
                 Ok(self.terms()?.weakest(self.weights(weights)?).weakest(self.factors(weights)?))
             }
@@ -108,7 +113,7 @@ impl Step<'_> {
         let sums = match self.op {
             Op::Matmul(op) => matches!(op, MatmulOp::Product | MatmulOp::Cross),
             Op::Aggregate(op) => matches!(op.function, AggregateFunction::Sum | AggregateFunction::Mean),
-            Op::Create(_) | Op::Elementwise(_) | Op::Reorg(_) | Op::Slice(_) => false,
+            Op::Create(_) | Op::Elementwise(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_) => false,
         };
         let mut data = self.axes_of_inputs().filter(|axes| *axes != Axes::None);
         let one = matches!(self.axes, Axes::Rows | Axes::Columns) && data.next() == Some(self.axes);
@@ -164,6 +169,7 @@ impl Step<'_> {
                 self.inputs.iter().zip(self.input_axes).map(extent).sum()
             }
             Op::Matmul(op) => summed(*op, self.inputs).map(|x| x.rows()).sum(),
+            Op::Stats(op) => self.grouped(op).rows(),
             Op::Create(_) | Op::Elementwise(_) | Op::Reorg(_) | Op::Slice(_) => {
                 if self.axes.rows() {
                     self.output.rows()
@@ -185,6 +191,10 @@ impl Step<'_> {
             support = support.weakest(super::series(self.output, false, Centre::Data, self.cx)?);
         }
         Ok(support)
+    }
+
+    fn grouped<'a>(&'a self, op: &'a StatsOp) -> Grouped<'a> {
+        Grouped { op, inputs: self.inputs, output: self.output, cx: self.cx }
     }
 
     /// What the output has other than the input, and what it has beside the numbers that were put in: as much is known
@@ -224,7 +234,13 @@ impl Step<'_> {
             Op::Elementwise(ElementwiseOp::Ternary(Ternary::Clip { low, high })) => {
                 bounds.extend([Bound::Number(*low), Bound::Number(*high)]);
             }
-            Op::Create(_) | Op::Elementwise(_) | Op::Aggregate(_) | Op::Matmul(_) | Op::Reorg(_) | Op::Slice(_) => {}
+            Op::Create(_)
+            | Op::Elementwise(_)
+            | Op::Aggregate(_)
+            | Op::Matmul(_)
+            | Op::Reorg(_)
+            | Op::Slice(_)
+            | Op::Stats(_) => {}
         }
         bounds
     }
@@ -244,6 +260,9 @@ impl Step<'_> {
                         .collect();
                     support = support.weakest(series::weakest(&parts, Term::Cell, Centre::Weights, self.cx)?);
                 }
+            }
+            Op::Stats(op) => {
+                support = support.weakest(self.grouped(op).weights(&listed().map(|(i, _)| i).collect::<Vec<_>>())?)
             }
             Op::Create(_) | Op::Elementwise(_) | Op::Aggregate(_) | Op::Reorg(_) | Op::Slice(_) => {
                 for (_, input) in listed() {
@@ -272,6 +291,7 @@ impl Step<'_> {
         match self.op {
             Op::Aggregate(op) => self.aggregate_terms(op),
             Op::Matmul(op) => terms::weakest(&self.pairs(*op)?, self.cx),
+            Op::Stats(op) => self.grouped(op).weighted_terms(),
             // None of them sums over rows.
             Op::Create(_) | Op::Elementwise(_) | Op::Reorg(_) | Op::Slice(_) => self.cells(),
         }

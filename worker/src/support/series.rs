@@ -98,7 +98,7 @@ impl Sampled {
                 let centre = *sample.select_nth_unstable_by(middle, f64::total_cmp).1;
                 Self { centre, plateaus: None }
             }
-            Centre::Data => {
+            Centre::Data | Centre::Counted => {
                 sample.sort_unstable_by(f64::total_cmp);
                 Self { centre: sample[middle], plateaus: Plateaus::of(&sample) }
             }
@@ -238,8 +238,8 @@ impl Spectrum {
         let terms = self.terms.support();
         let constant = self.centred.nonzero == 0.0;
         match centre {
-            Centre::Weights if constant => terms,
-            Centre::Weights | Centre::Data => terms.weakest(self.centred.support()),
+            Centre::Weights | Centre::Counted if constant => terms,
+            Centre::Weights | Centre::Counted | Centre::Data => terms.weakest(self.centred.support()),
         }
     }
 }
