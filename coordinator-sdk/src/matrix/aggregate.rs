@@ -59,10 +59,11 @@ impl FedMatrix {
         self.apply(&Op::Aggregate(op), vec![self.into()])?.local()
     }
 
-    /// A reduction along each row (`axis=1`); the result stays at the sites, in the same parts.
+    /// A reduction along each row (`axis=1`); the result stays at the sites, in the same row bands. Of rows whose columns
+    /// are at different sites, what each site gives is relayed ([`crate::Federation::allow_relays`]).
     ///
     /// # Errors
-    /// `Plan` if the columns are at different sites.
+    /// `Plan` if the columns are at different sites, and nothing is relayed.
     pub fn aggregate_rows(&self, function: AggregateFunction, ddof: u32) -> Result<Self> {
         let op = AggregateOp { function, axis: op::Axis::Rows, ddof };
         self.apply(&Op::Aggregate(op), vec![self.into()])?.fed()
@@ -105,7 +106,7 @@ impl FedMatrix {
     /// digits only of the distances between the sites' means.
     ///
     /// # Errors
-    /// `Plan` if there are no rows, or the columns are at different sites.
+    /// `Plan` if there are no rows, or the columns are at different sites, and nothing is relayed.
     pub fn cov(&self, ddof: u32) -> Result<Pending> {
         perform_planned(self.session(), "cov", vec![self.into()], |args| cov::plan(args, ddof))?.local()
     }

@@ -36,10 +36,11 @@ macro_rules! binary {
 }
 
 impl FedMatrix {
-    /// `f(X)` of each cell (softmax: of each row); the same shape and layout.
+    /// `f(X)` of each cell (softmax: of each row); the same shape and layout. For softmax, rows whose columns are at
+    /// different sites are relayed to one of them ([`crate::Federation::allow_relays`]).
     ///
     /// # Errors
-    /// `Plan` for softmax over columns at different sites.
+    /// `Plan` for softmax over columns at different sites, where nothing is relayed.
     pub fn unary(&self, function: Unary) -> Result<Self> {
         self.cells(ElementwiseOp::Unary(function), vec![self.into()])
     }

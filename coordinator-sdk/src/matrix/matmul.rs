@@ -61,15 +61,17 @@ impl FedMatrix {
         Self::product(other, self)?.local()
     }
 
-    /// `X.T @ X` of a row cut: `(n, d) → (d, d)`, for the coordinator; half the work of a product (dsyrk).
+    /// `X.T @ X`: `(n, d) → (d, d)`, for the coordinator; half the work of a product (dsyrk). Rows whose columns are at
+    /// different sites are relayed ([`crate::Federation::allow_relays`]).
     ///
     /// # Errors
-    /// `Plan` if the columns are at different sites.
+    /// `Plan` if rows would have to move, and nothing is relayed.
     pub fn gram(&self) -> Result<Pending> {
         self.product_of(MatmulOp::Gram, vec![self.into()])?.local()
     }
 
-    /// `X.T @ Y` of aligned rows: `(n, d), (n, e) → (d, e)`, for the coordinator; Y is federated or an array.
+    /// `X.T @ Y` of aligned rows: `(n, d), (n, e) → (d, e)`, for the coordinator; Y is federated or an array. With columns
+    /// of X at different sites, rows of Y are relayed to those that have none ([`crate::Federation::allow_relays`]).
     ///
     /// # Errors
     /// `Plan` if the numbers of rows differ, or rows would have to move.
@@ -77,10 +79,11 @@ impl FedMatrix {
         self.product_of(MatmulOp::Cross, vec![self.into(), other.into()])?.local()
     }
 
-    /// `X.T @ (X @ v)` in one pass over X: `(n, d), (d, 1) → (d, 1)`, for the coordinator.
+    /// `X.T @ (X @ v)` in one pass over X: `(n, d), (d, 1) → (d, 1)`, for the coordinator. With columns of X at different
+    /// sites, `X @ v` is relayed ([`crate::Federation::allow_relays`]).
     ///
     /// # Errors
-    /// `Plan` if v is not `(d, 1)`, or the columns of X are at different sites.
+    /// `Plan` if v is not `(d, 1)`, or rows would have to move, and nothing is relayed.
     pub fn mmchain(&self, v: impl Into<Operand>) -> Result<Pending> {
         self.product_of(MatmulOp::Mmchain, vec![v.into(), self.into()])?.local()
     }
@@ -88,7 +91,7 @@ impl FedMatrix {
     /// `X.T @ (w * (X @ v))` in one pass over X: `(n, d), (n, 1), (d, 1) → (d, 1)`, for the coordinator.
     ///
     /// # Errors
-    /// `Plan` if shapes do not fit, or the columns of X are at different sites.
+    /// As [`FedMatrix::mmchain`]; `Plan` if shapes do not fit.
     pub fn mmchain_weighted(&self, w: impl Into<Operand>, v: impl Into<Operand>) -> Result<Pending> {
         self.product_of(MatmulOp::MmchainWeighted, vec![v.into(), self.into(), w.into()])?.local()
     }
@@ -96,7 +99,7 @@ impl FedMatrix {
     /// `X.T @ ((X @ v) - y)` in one pass over X: `(n, d), (d, 1), (n, 1) → (d, 1)`, for the coordinator.
     ///
     /// # Errors
-    /// `Plan` if shapes do not fit, or the columns of X are at different sites.
+    /// As [`FedMatrix::mmchain`]; `Plan` if shapes do not fit.
     pub fn mmchain_minus(&self, v: impl Into<Operand>, y: impl Into<Operand>) -> Result<Pending> {
         self.product_of(MatmulOp::MmchainMinus, vec![v.into(), self.into(), y.into()])?.local()
     }

@@ -30,20 +30,20 @@ impl FedMatrix {
         Ok(Self(Arc::new(Inner { session, layout, parts, transpose_of: Some(self.clone()) })))
     }
 
-    /// `np.vstack([X, ..])`: of row cuts a matter of the layout alone; the rows of an array go to the site of the rows
-    /// before them.
+    /// `np.vstack([X, ..])`: a matter of the layout alone, but for aligned columns, which grow at their sites; operands
+    /// that are cut differently become blocks. The rows of an array go to the site of the rows before them.
     ///
     /// # Errors
-    /// `Plan` if the numbers of columns differ, or rows would have to move.
+    /// `Plan` if the numbers of columns differ.
     pub fn vstack(&self, others: impl IntoIterator<Item = impl Into<Operand>>) -> Result<Self> {
         self.stack(ReorgOp::Vstack, others)
     }
 
-    /// `np.hstack([X, ..])`: aligned rows side by side, at their sites, also with arrays; else a column cut, in which
-    /// the columns of an array go to the site of the columns before them.
+    /// `np.hstack([X, ..])`: aligned rows side by side, at their sites, also with arrays; else more columns where they
+    /// are, in blocks if rows are cut differently. The columns of an array go to the site of the columns before them.
     ///
     /// # Errors
-    /// `Plan` if the numbers of rows differ, or rows would have to move.
+    /// `Plan` if the numbers of rows differ.
     pub fn hstack(&self, others: impl IntoIterator<Item = impl Into<Operand>>) -> Result<Self> {
         self.stack(ReorgOp::Hstack, others)
     }

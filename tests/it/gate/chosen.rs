@@ -246,6 +246,13 @@ async fn few_rows_are_not_chosen_by_their_place() {
             let (a, b) = (p.apply(op::take(&[2, 0, 1]), &[x]), p.apply(op::slice(0..3, 0..3), &[x]));
             p.apply(op::sum(), &[a, b])
         }),
+    ];
+    refused_unless_public(attempts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_rows_are_not_chosen_by_their_order() {
+    let attempts: &[Attempt] = &[
         ("the largest row", |p, d| {
             let x = p.read(d);
             let sorted = p.apply(op::sort(2), &[x]);

@@ -14,6 +14,7 @@ mod filter;
 mod positions;
 mod set;
 
+pub use filter::taken;
 pub use positions::Positions;
 
 /// The cells that the operator selects, in the orientation in which the matrix is stored.

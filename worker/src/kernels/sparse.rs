@@ -35,10 +35,7 @@ pub fn run(op: &Op, inputs: &[Value], shape: Shape, cx: &Context<'_>) -> Result<
             Ok(Some(Value::Sparse(x.transpose())))
         }
         Op::Reorg(op) => slice::stacked(*op, inputs, shape, cx),
-        Op::Slice(op) => {
-            let [Value::Sparse(x)] = inputs else { return Ok(None) };
-            slice::run(op, x, cx)
-        }
+        Op::Slice(op) => slice::run(op, inputs, cx),
         // Reductions take sparse matrices as they take others.
         Op::Create(_) | Op::Aggregate(_) | Op::Stats(_) => Ok(None),
     }

@@ -54,6 +54,16 @@ impl Block {
         Ok((Spans::new(places, rows), ticket))
     }
 
+    /// `Err` unless the bytes are those of a text. A row is never cut within a character.
+    pub(super) fn check_text(&self, bytes: &[u8]) -> Result<(), Fault> {
+        let (at, what) = match str::from_utf8(bytes) {
+            Err(error) => (error.valid_up_to(), "is not UTF-8"),
+            Ok(_) if bytes.contains(&0) => (bytes.iter().take_while(|byte| **byte != 0).count(), "has a character 0"),
+            Ok(_) => return Ok(()),
+        };
+        Err(Fault::of(format!("its line {} {what}", self.line_of(bytes, at)), "not a text"))
+    }
+
     /// The line of a byte.
     pub(super) fn line_of(&self, bytes: &[u8], at: usize) -> u64 {
         self.line + count(&bytes[..at], b'\n') as u64

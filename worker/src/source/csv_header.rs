@@ -50,6 +50,7 @@ impl<'a> Header<'a> {
             if matches!(row, b"\n" | b"\r\n" | b"\r") {
                 continue;
             }
+            block.check_text(row)?;
             let found = DELIMITERS.into_iter().find(|byte| options.header && row.contains(byte));
             let delimiter = delimiter.or(found).unwrap_or(DELIMITERS[0]);
             let names = names(&block, &mut bytes, (delimiter, options.header), shelf)?;
@@ -81,7 +82,8 @@ fn names(
     let name = |column: usize| match str::from_utf8(rows.field(spans.column(column, 1)[0])) {
         Ok(name) if are_names && !name.is_empty() => Ok(name.to_owned()),
         Ok(_) => Ok(format!("column_{column}")),
-        Err(_) => Err(Fault::of("its first row is not UTF-8", "header")),
+        // All of the row is.
+        Err(_) => Err(Fault::damaged("a name that is not UTF-8")),
     };
     (1..=columns).map(name).collect()
 }

@@ -107,14 +107,7 @@ impl Indexing<'_> {
         let mut bytes = block.load(file.descriptor, shelf)?;
         let text = &bytes[..block.len];
         let digest = blake3::hash(text);
-        if let Err(error) = str::from_utf8(text) {
-            let line = block.line_of(text, error.valid_up_to());
-            return Err(Fault::of(format!("its line {line} is not UTF-8"), "encoding"));
-        }
-        if text.contains(&0) {
-            let line = block.line_of(text, text.iter().take_while(|byte| **byte != 0).count());
-            return Err(Fault::of(format!("its line {line} has a character 0, which no text has"), "encoding"));
-        }
+        block.check_text(text)?;
         let columns = self.columns.len();
         // Texts need no look.
         let place = |i: usize| if self.columns[i].1 == Some(Type::Text) { NOWHERE } else { 1 + i };

@@ -24,7 +24,7 @@ async fn sorts() {
         let (n, d) = (sample::rows(&mut random), sample::columns(&mut random));
         let cells = *random.pick(&[Cells::Special, Cells::Integers, Cells::Normal, Cells::Denormal, Cells::Constant]);
         let x = cells.matrix(&mut random, n, d);
-        let site: &'static str = *random.pick(&NAMES);
+        let site = *random.pick::<&'static str>(&NAMES);
         let cuts = at(site, Cuts::any(&mut random, n, d));
         let fed = scatter(&trio.fed, &mut random, &x, &cuts);
         let mut asked = Asked::new(format!("seed {seed}: ({n}, {d}) {cells:?} cut {:?}", cuts.layout()));

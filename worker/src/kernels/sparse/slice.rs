@@ -7,22 +7,24 @@ use fondaco_proto::{
     op::{ReorgOp, SliceOp},
 };
 
-use super::super::{Context, dense_one, untransposed};
+use super::super::{Context, dense_one, slice::taken, untransposed};
 use crate::{
     matrix::Matrix,
     sparse::{BLOCK_ROWS, Block, Sparse, pays},
     value::Value,
 };
 
-/// The rows and columns that the operator selects; `None` where it does more.
-pub fn run(op: &SliceOp, x: &Sparse, cx: &Context<'_>) -> Result<Option<Value>> {
+/// The rows and columns that the operator selects; `None` where it does more, or they are of a dense matrix.
+pub fn run(op: &SliceOp, inputs: &[Value], cx: &Context<'_>) -> Result<Option<Value>> {
+    let Some(Value::Sparse(x)) = inputs.first() else { return Ok(None) };
     let indices = |range: &Range<u64>| (range.start as usize..range.end as usize).collect::<Vec<_>>();
     let shape = x.shape();
     let (rows, columns) = match op {
         SliceOp::Range { rows, columns } => (indices(rows), indices(columns)),
         SliceOp::Columns(list) => (indices(&(0..shape.rows)), list.iter().map(|&index| index as usize).collect()),
         SliceOp::Rows(list) => (list.iter().map(|&index| index as usize).collect(), indices(&(0..shape.columns))),
-        SliceOp::Set { .. } | SliceOp::FilterRows => return Ok(None),
+        SliceOp::FilterRows => (taken(&dense_one(&inputs[1], cx)?, cx)?.to_vec(), indices(&(0..shape.columns))),
+        SliceOp::Set { .. } => return Ok(None),
     };
     let picked =
         if x.is_transposed() { pick(x, &columns, &rows, cx)?.transpose() } else { pick(x, &rows, &columns, cx)? };

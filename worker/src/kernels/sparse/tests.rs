@@ -157,3 +157,31 @@ fn rows_columns_and_stacks() {
         assert!(matches!(full, Value::Dense(_)), "nothing would be saved");
     });
 }
+
+#[test]
+fn chosen_rows_and_places() {
+    serially(|cx| {
+        let x = settled_sparse(scattered(16, 9000, 30, true, cx), cx);
+        let turned = evaluate(&Op::Reorg(ReorgOp::Transpose), &[x.clone()], cx).unwrap();
+        let mask = |n: usize| Value::Dense(matrix(n, 1, &(0..n).map(|i| (i % 3) as f64).collect::<Vec<_>>(), cx));
+        for (x, n, what) in [(&x, 9000, "rows"), (&turned, 30, "turned rows")] {
+            let rows = (0..n as u64).rev().step_by(2).chain([1, 1]).collect();
+            assert!(same(&Op::Slice(SliceOp::Rows(rows)), &[x.clone()], what, cx));
+            assert!(same(&Op::Slice(SliceOp::FilterRows), &[x.clone(), mask(n)], what, cx));
+            let set = Op::Slice(SliceOp::Set { rows: 2..9, columns: 3..17 });
+            same(&set, &[x.clone(), Value::Dense(random(17, 7, 14, cx))], what, cx);
+        }
+        let column = evaluate(&Op::Slice(SliceOp::Columns(vec![4])), &[x.clone()], cx).unwrap();
+        same(&Op::Reorg(ReorgOp::Unique), &[column.clone()], "distinct values", cx);
+        same(&Op::Slice(SliceOp::FilterRows), &[x.clone(), column], "a sparse mask", cx);
+        for op in [
+            ReorgOp::FlipColumns,
+            ReorgOp::Diagonal { offset: -70 },
+            ReorgOp::Triangle { upper: true, k: -50 },
+            ReorgOp::Reshape(Shape::new(4500, 60)),
+            ReorgOp::Sort { by: 3, descending: true, indices: false },
+        ] {
+            same(&Op::Reorg(op), &[x.clone()], op.name(), cx);
+        }
+    });
+}

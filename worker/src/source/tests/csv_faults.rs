@@ -44,7 +44,7 @@ fn what_is_wrong_names_its_line() {
     let long = format!("x,y\n1,2\n3,{}\n", "secret ".repeat(3 << 20));
     let open = format!("x,y\n1,2\n3,\"{}\n", "secret\n".repeat(3 << 20));
     let wide = ",".repeat(100_000);
-    let cases: [(&[u8], &str); 19] = [
+    let cases: [(&[u8], &str); 20] = [
         (b"", "no rows, and no names of columns"),
         (b"\xef\xbb\xbf\n\r\n", "no rows, and no names of columns"),
         (b"x,y\n1,2\n\n3\n", "its line 4 has 1 fields, and its first one 2"),
@@ -57,8 +57,9 @@ fn what_is_wrong_names_its_line() {
         (b"x,y\r1,2\r3,4\r", "its line 1 has a carriage return that no line feed follows"),
         (b"x,y\n1,2\n3,sec\rret\n", "its line 3 has a carriage return that no line feed follows"),
         (b"x,y\n1,2\n3,secret \xe4\n", "its line 3 is not UTF-8"),
-        (b"\xe4,y\n", "its first row is not UTF-8"),
+        (b"\xe4,y\n", "its line 1 is not UTF-8"),
         (b"x,y\n1,sec\0ret\n", "its line 2 has a character 0"),
+        (b"\nx,sec\0ret\n", "its line 2 has a character 0"),
         (&[&[0xff, 0xfe], &*utf_16].concat(), "a file is UTF-16; it must be UTF-8"),
         (&utf_16, "has a character 0"),
         (long.as_bytes(), "its line 3 has more than 16 MiB"),
