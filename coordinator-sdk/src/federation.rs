@@ -14,8 +14,7 @@ use crate::{
     connection::Connection,
     explain::{Explained, Explanation, explain},
     layout::Layout,
-    perform::{carry_out, perform},
-    plan::scatter,
+    perform::{perform, scatter},
     read::Block,
     session::{Session, finished},
 };
@@ -140,12 +139,7 @@ impl Federation {
     /// # Errors
     /// `Plan` if the shapes differ, it is no array, or the layout names another federation's site.
     pub fn scatter(&self, array: impl Into<Operand>, layout: &Layout) -> Result<FedMatrix> {
-        let operand = array.into().into_matrix();
-        if matches!(operand, Operand::Fed(_)) {
-            return Err(Error::plan("scatter: the matrix is federated already"));
-        }
-        let plan = scatter(&operand.arg(), layout)?;
-        carry_out(&self.session, plan, &[operand])?.fed()
+        scatter(&self.session, array.into(), layout)
     }
 
     /// Sends an array whole to one site.

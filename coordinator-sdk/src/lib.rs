@@ -45,6 +45,7 @@ mod fuse;
 mod gather;
 mod layout;
 mod matrix;
+pub mod metrics;
 mod operand;
 mod pending;
 mod perform;

@@ -68,8 +68,18 @@ fn matrices(session: &Arc<Session>, name: &str, operands: Vec<Operand>) -> Resul
     Ok(operands)
 }
 
+/// Cuts an array along a layout, and queues an upload of each part.
+pub(crate) fn scatter(session: &Arc<Session>, array: Operand, layout: &Layout) -> Result<FedMatrix> {
+    let operand = array.into_matrix();
+    if matches!(operand, Operand::Fed(_)) {
+        return Err(Error::plan("scatter: the matrix is federated already"));
+    }
+    let plan = plan::scatter(&operand.arg(), layout)?;
+    carry_out(session, plan, &[operand])?.fed()
+}
+
 /// Queues the steps of a plan.
-pub(crate) fn carry_out(session: &Arc<Session>, plan: Plan, operands: &[Operand]) -> Result<Outcome> {
+fn carry_out(session: &Arc<Session>, plan: Plan, operands: &[Operand]) -> Result<Outcome> {
     if let Some(relay) = plan.relays.first().filter(|_| !session.relays()) {
         return Err(relay.why.refusal());
     }

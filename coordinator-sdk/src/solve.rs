@@ -30,13 +30,23 @@ pub(crate) fn vanishing_pivot(pivot: usize) -> Error {
 /// "Accuracy and Stability of Numerical Algorithms", 2nd ed., 10.3); `Plan` if the shapes do not fit.
 pub fn solve_positive(a: &Array2<f64>, b: &Array2<f64>) -> Result<Array2<f64>> {
     fits("solve_positive", a, b)?;
+    Ok(substituted(&positive_factor(a)?, b))
+}
+
+/// As [`cholesky`], and an error also for a pivot that is no more than rounding.
+pub(crate) fn positive_factor(a: &Array2<f64>) -> Result<Array2<f64>> {
     let lower = cholesky(a)?;
-    let mut x = b.clone();
     let n = lower.nrows();
     let rounding = 8.0 * n as f64 * f64::EPSILON;
-    if let Some(pivot) = (0..n).find(|&i| lower[[i, i]] * lower[[i, i]] <= rounding * a[[i, i]]) {
-        return Err(vanishing_pivot(pivot));
+    match (0..n).find(|&i| lower[[i, i]] * lower[[i, i]] <= rounding * a[[i, i]]) {
+        Some(pivot) => Err(vanishing_pivot(pivot)),
+        None => Ok(lower),
     }
+}
+
+/// `X` with `L @ L.T @ X = B`, of as many rows.
+pub(crate) fn substituted(lower: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
+    let (mut x, n) = (b.clone(), lower.nrows());
     for mut column in x.columns_mut() {
         for i in 0..n {
             let known: f64 = (0..i).map(|j| lower[[i, j]] * column[j]).sum();
@@ -47,7 +57,7 @@ pub fn solve_positive(a: &Array2<f64>, b: &Array2<f64>) -> Result<Array2<f64>> {
             column[i] = (column[i] - known) / lower[[i, i]];
         }
     }
-    Ok(x)
+    x
 }
 
 /// `np.linalg.solve(A, B)`: `(n, n), (n, m) → (n, m)`, by LU with partial pivoting (LAPACK dgetrf, dgetrs).

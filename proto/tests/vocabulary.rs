@@ -140,7 +140,7 @@ const PINNED_MOVED: &str = "0df3775f137b10d158f576357a73bc68881039e7ed9868be4a84
 
 const PINNED: &str = "db9a56f085c28929f84b1760af551245165dc839173a79821a0552abe82b8cac";
 
-const PINNED_STATS: &str = "";
+const PINNED_STATS: &str = "646c04af5f3862db515e911a3ce75be4aef8401d61b8baa875f11284549008fe";
 
 #[test]
 fn missing_and_unknown_operators_are_refused() {

@@ -21,7 +21,11 @@ pub use group_by::GroupBy;
 pub use stats::Levels;
 
 use crate::{
-    Limits, Operand, Outcome, Pending, Result, layout::Layout, perform::perform, queue::Variable, session::Session,
+    Limits, Operand, Outcome, Pending, Result,
+    layout::Layout,
+    perform::{perform, scatter},
+    queue::Variable,
+    session::Session,
 };
 
 /// A matrix whose parts are at the sites of a federation. Cheap to clone; never changed: every operator gives a new
@@ -119,6 +123,14 @@ impl FedMatrix {
         let shape = layout.shape();
         let rand = Rand { shape, seed, row_offset: 0, column_offset: 0, density: 1.0, distribution };
         perform(&self.0.session, &Op::Create(CreateOp::Rand(rand)), Vec::new(), Some(layout))?.fed()
+    }
+
+    /// An array cut along a layout of its shape, at sites of the same federation; as [`crate::Federation::scatter`].
+    ///
+    /// # Errors
+    /// `Plan` if the shapes differ, it is no array, or the layout names another federation's site.
+    pub fn scatter_like(&self, array: impl Into<Operand>, layout: &Layout) -> Result<Self> {
+        scatter(&self.0.session, array.into(), layout)
     }
 
     /// All its cells, as a pending result in the order of the layout. The workers release them if they are public or

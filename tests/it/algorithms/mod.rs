@@ -1,4 +1,12 @@
-//! The SDK's algorithms, against plain ones on the pooled data.
+//! The SDK's algorithms, against plain ones on the pooled data, or numbers of scikit-learn and statsmodels.
+
+mod cross_validation;
+mod glm;
+mod linear_svm;
+mod logistic_regression;
+mod metrics;
+mod naive_bayes;
+mod reference;
 
 use std::{fs::File, path::PathBuf};
 
