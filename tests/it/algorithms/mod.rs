@@ -1,12 +1,22 @@
 //! The SDK's algorithms, against plain ones on the pooled data, or numbers of scikit-learn and statsmodels.
 
+mod clusters;
+mod correlation;
 mod cross_validation;
+mod elastic_net;
+mod factorisation;
 mod glm;
 mod linear_svm;
 mod logistic_regression;
 mod metrics;
+mod mixtures;
 mod naive_bayes;
+mod numbers;
+mod pca;
 mod reference;
+mod samples;
+mod solve;
+mod stepwise;
 
 use std::{fs::File, path::PathBuf};
 
