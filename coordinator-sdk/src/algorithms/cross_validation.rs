@@ -60,7 +60,7 @@ impl KFold {
         (0..k)
             .map(|fold| {
                 let end = start + n / k + u64::from(fold < n % k);
-                let split = (sample.rows(&[0..start, end..n])?, sample.rows(&[start..end])?);
+                let split = (sample.rows(&[0..start, end..n])?, sample.rows(std::slice::from_ref(&(start..end)))?);
                 start = end;
                 Ok(split)
             })

@@ -109,7 +109,7 @@ fn edges(cut: Cut, blocks: &[Part]) -> Result<Vec<Range<u64>>> {
     edges.dedup();
     match edges[..] {
         [] => Err(Error::plan("a layout needs at least one part")),
-        [0] => Ok(vec![0..0]),
+        [0] => Ok(std::iter::once(0..0).collect()),
         [0, ..] => Ok(edges.windows(2).map(|pair| pair[0]..pair[1]).collect()),
         [first, ..] => Err(Error::plan(format!("no block has {cut} 0; the first begins at {first}"))),
     }

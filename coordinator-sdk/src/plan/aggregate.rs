@@ -64,10 +64,13 @@ fn along_rows(op: AggregateOp, layout: &Layout, width: u64, mut builder: Builder
     Ok(builder.fed(rows, results))
 }
 
+/// A site, the columns of some of its row bands, and these bands.
+type Group = (Arc<str>, Vec<Range<u64>>, Vec<Input>);
+
 /// Over all cells: what a site has of a row band is put side by side; bands of the same columns are reduced together.
 fn over_all(op: AggregateOp, layout: &Layout, mut builder: Builder) -> Result<Plan> {
     let (op, combine) = partial(op, layout.shape().cells()?);
-    let mut groups: Vec<(Arc<str>, Vec<Range<u64>>, Vec<Input>)> = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     for band in layout.bands(Cut::Rows) {
         for (site, parts) in layout.by_site_of(band) {
             let columns: Vec<Range<u64>> = parts.iter().map(|&part| layout.parts()[part].columns.clone()).collect();

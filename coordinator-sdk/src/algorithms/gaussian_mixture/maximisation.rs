@@ -89,7 +89,7 @@ impl Statistics {
                 (next, Covariances::Full(covariances))
             }
             (Sums::Sums(sums, None), _) => {
-                let means = sums / &column;
+                let means = sums / column;
                 let between = (&means * &column).t().dot(&means);
                 let scatter = data.scatter.clone().unwrap_or_else(|| Array2::zeros(between.raw_dim()));
                 let mut covariance = (scatter - between) / rows;
@@ -97,8 +97,8 @@ impl Statistics {
                 (means, Covariances::Tied(covariance))
             }
             (Sums::Sums(sums, Some(squares)), covariance_type) => {
-                let means = sums / &column;
-                let variances = squares / &column - &means * &means + reg;
+                let means = sums / column;
+                let variances = squares / column - &means * &means + reg;
                 let covariances = match covariance_type {
                     CovarianceType::Spherical => {
                         Covariances::Spherical(variances.mean_axis(NdAxis(1)).unwrap_or_default())

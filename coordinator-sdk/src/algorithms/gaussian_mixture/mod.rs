@@ -135,7 +135,7 @@ impl GaussianMixture {
         for start in 0..starts as u64 {
             let parameters = match &self.init {
                 Some(init) => MixtureParameters { means: &init.means - &data.shift, ..init.clone() },
-                None => self.from_clusters(&data, self.seed.wrapping_add(start)).await?,
+                None => self.of_clusters(&data, self.seed.wrapping_add(start)).await?,
             };
             let fitted = self.iterate(&data, parameters).await.map_err(|error| hinted(error, HINT))?;
             if best.as_ref().is_none_or(|best| fitted.lower_bound > best.lower_bound) {
@@ -192,7 +192,7 @@ impl GaussianMixture {
     }
 
     /// The parameters of clusters.
-    async fn from_clusters(&self, data: &Data, seed: u64) -> Result<MixtureParameters> {
+    async fn of_clusters(&self, data: &Data, seed: u64) -> Result<MixtureParameters> {
         if self.n_components == 1 {
             let (means, rows) = (data.x.mean(Axis::Columns)?.await?, data.x.nrows());
             let ones = data.x.fill_like(&beside(&data.x, 1)?, 1.0)?;

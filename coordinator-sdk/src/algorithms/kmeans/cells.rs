@@ -85,9 +85,8 @@ impl Cells {
         let mut cells = Self { sites: Vec::new(), cells: Vec::new(), group: ROWS * least, begun: false };
         let mut refused = None;
         for (whole, cut, site) in measured {
-            match cells.add_site(whole, cut, site).await {
-                Err(error) => refused = if_released::<Error>(Err(error.clone()))?.or(Some(error)),
-                Ok(()) => {}
+            if let Err(error) = cells.add_site(whole, cut, site).await {
+                refused = if_released::<Error>(Err(error.clone()))?.or(Some(error));
             }
         }
         match refused {
