@@ -12,8 +12,8 @@ use super::{
 use crate::{Axis, Error, FedMatrix, Operand, Pending, Result, metrics};
 
 /// What to do where a site does not release what is counted.
-const HINT: &str = "a class has too few rows at a site (of a variance far ones count most): merge classes, or read more \
-                    rows";
+const HINT: &str = "a class has too few rows at a site (of a variance far ones count most): merge classes, or read \
+                    more rows";
 
 /// Naive Bayes of normally distributed features (as scikit-learn's `GaussianNB`; Duda & Hart 1973, "Pattern
 /// Classification and Scene Analysis"): means and variances of each feature in each class, variances from the distances
@@ -179,8 +179,8 @@ fn probabilities(given: &[f64], classes: usize) -> Result<Vec<f64>> {
 }
 
 impl GaussianNb {
-    /// Fits `(n, d), (n, 1)`: labels 0, 1, .. (or -1 and 1), or one-hot `(n, classes)`; federated in the same rows, or an
-    /// array. NaN has to be replaced before.
+    /// Fits `(n, d), (n, 1)`: labels 0, 1, .. (or -1 and 1), or one-hot `(n, classes)`; federated in the same rows, or
+    /// an array. NaN has to be replaced before.
     ///
     /// # Errors
     /// `Plan` if shapes, layouts or labels do not fit; `Numeric` for gaps, or federated labels that are none; a site's.

@@ -24,6 +24,8 @@ impl FedMatrix {
             && let Some(x) = &x_t.0.transpose_of
             && x.layout().banded(Cut::Rows).is_some()
             && x.layout().whole_at().is_none()
+            // What stays where its rows are is no sum.
+            && (x.layout().is(Cut::Rows) || x_t.layout().banded(Cut::Rows).is_none())
         {
             let shapes = [left.arg().shape(), right.clone().into_matrix().arg().shape()];
             Op::Matmul(MatmulOp::Product).shape(&shapes)?;

@@ -10,8 +10,8 @@ use crate::{
 };
 
 /// What to do where the sites do not tell how many rows are right.
-const FEW: &str = "too few rows of a site are in one of the groups that are counted, or too few are not: of a classifier \
-                   that is nearly always right the errors of single rows would be told";
+const FEW: &str = "too few rows of a site are in one of the groups that are counted, or too few are not: of a \
+                   classifier that is nearly always right the errors of single rows would be told";
 
 /// Precision, recall and F1 of each label, and how many rows have it.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,8 +62,8 @@ pub async fn accuracy_score(
 /// How many rows with one label (rows) are predicted to have another (columns): `(labels, labels)`. One round trip.
 ///
 /// # Errors
-/// `Plan` if shapes or layouts do not fit; a site's. Of `aggregate` data a site tells it only if enough rows are in each
-/// cell: [`precision_recall_fscore_support`] asks for less.
+/// `Plan` if shapes or layouts do not fit; a site's. Of `aggregate` data a site tells it only if enough rows are in
+/// each cell: [`precision_recall_fscore_support`] asks for less.
 pub async fn confusion_matrix(
     y_true: impl Into<Operand>,
     y_pred: &FedMatrix,
@@ -132,8 +132,8 @@ of_one_label! {
     f1_score => f1, "F1";
 }
 
-/// The mean of `-log(probability of the label)` (cross-entropy), of probabilities `(n, classes)`, or `(n, 1)` of label 1;
-/// labels 0, 1, .., or one-hot. Probabilities below 2⁻⁵² count as that, as in scikit-learn. One round trip; two with
+/// The mean of `-log(probability of the label)` (cross-entropy), of probabilities `(n, classes)`, or `(n, 1)` of label
+/// 1; labels 0, 1, .., or one-hot. Probabilities below 2⁻⁵² count as that, as in scikit-learn. One round trip; two with
 /// weights.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
-//! How well predictions fit, with scikit-learn's names. Computed at the sites, and released as aggregates: what few rows
-//! decide is refused there, with an error that says so. `y_true` is federated in the rows of the predictions, or an
-//! array; `sample_weight` is how often each row counts.
+//! How well predictions fit, with scikit-learn's names. Computed at the sites, and released as aggregates: what few
+//! rows decide is refused there, with an error that says so. `y_true` is federated in the rows of the predictions, or
+//! an array; `sample_weight` is how often each row counts.
 
 mod classification;
 mod regression;

@@ -96,7 +96,15 @@ async fn aggregate_data_are_enough() {
             sample = sample.weighted(column("weight"));
         }
         let offset: Option<Operand> = truth(&case["offset"]).then(|| column("offset").into());
-        let fitted = model(case).fit_with(&sample, offset.as_ref()).await.expect(&context);
+        let fitted = model(case).fit_with(&sample, offset.as_ref()).await;
+        if text(&case["family"]) == "gamma" && text(&case["link"]) == "identity" && truth(&case["weighted"]) {
+            // A few means near 0 have nearly all of the weight.
+            let error = fitted.expect_err("few rows tell it");
+            assert_eq!(error.code(), Some(ErrorCode::ReleaseDenied));
+            assert!(error.to_string().contains("at the edge of their range"), "{error}");
+            continue;
+        }
+        let fitted = fitted.expect(&context);
         assert_fit(&context, &fitted, case);
         if text(&case["response"]) != "count" {
             assert_likelihood(&context, &fitted, case);

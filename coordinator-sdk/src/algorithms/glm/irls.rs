@@ -13,9 +13,9 @@ use crate::{
 };
 
 /// What to do where a site does not release what an iteration needs.
-const HINT: &str = "an iteration needs what a site does not release: a column varies in too few rows there, the response \
-                    has too few values of a kind, or nearly all means are at the edge of their range (rows that are \
-                    separated); use fewer columns, a penalty, or more rows";
+const HINT: &str = "an iteration needs what a site does not release: a column varies in too few rows there, the \
+                    response has too few values of a kind, or nearly all means are at the edge of their range (rows \
+                    that are separated); use fewer columns, a penalty, or more rows";
 
 /// Halvings of a step, at most.
 const HALVINGS_MAX: usize = 30;
@@ -141,8 +141,8 @@ impl Iteration<'_> {
             }
         }
         Err(Error::Numeric(format!(
-            "it did not converge: after {} iterations the deviance still changes by more than {:e}; allow more, or scale \
-             the columns",
+            "it did not converge: after {} iterations the deviance still changes by more than {:e}; allow more, or \
+             scale the columns",
             self.model.max_iter, self.model.tol
         )))
     }
@@ -154,8 +154,8 @@ impl Iteration<'_> {
         let (eta, slope, variance) = (self.link.of(mean), self.link.slope(mean), family.variance(mean));
         if !(eta.is_finite() && slope.is_finite() && slope != 0.0 && variance > 0.0) {
             return Err(Error::Numeric(format!(
-                "the mean of all responses is {mean}, at or beyond the edge of what the {family:?} family with the link \
-                 {:?} can have: there is nothing to fit",
+                "the mean of all responses is {mean}, at or beyond the edge of what the {family:?} family with the \
+                 link {:?} can have: there is nothing to fit",
                 self.link
             )));
         }

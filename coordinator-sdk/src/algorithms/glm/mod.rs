@@ -17,12 +17,13 @@ use crate::{Error, FedMatrix, Operand, Result};
 
 pub use family::{Family, Link};
 
-/// A generalised linear model (Nelder & Wedderburn 1972, "Generalized Linear Models"; McCullagh & Nelder 1989, 2nd ed.),
-/// as statsmodels' `GLM`: the mean of y is a function of `X w + b`. Fitted by iteratively reweighted least squares, in
-/// the form of Fisher scoring: one round trip before it, one in each iteration, and at most one after it.
+/// A generalised linear model (Nelder & Wedderburn 1972, "Generalized Linear Models"; McCullagh & Nelder 1989, 2nd
+/// ed.), as statsmodels' `GLM`: the mean of y is a function of `X w + b`. Fitted by iteratively reweighted least
+/// squares, in the form of Fisher scoring: one round trip before it, one in each iteration, and at most one after it.
 ///
-/// It begins as statsmodels does, at the least squares of `g(μ) + (y - μ) g'(μ)`, but with the mean of y for μ instead of
-/// the half way there of each row, so that only sums and products leave. A step that makes the deviance worse is halved.
+/// It begins as statsmodels does, at the least squares of `g(μ) + (y - μ) g'(μ)`, but with the mean of y for μ instead
+/// of the half way there of each row, so that only sums and products leave. A step that makes the deviance worse is
+/// halved.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Glm {
     /// The distribution of y.
@@ -86,9 +87,9 @@ impl Glm {
     /// Fits `(n, d), (n, 1)`; y is federated in the same rows, or an array. NaN has to be replaced before.
     ///
     /// # Errors
-    /// `Plan` if shapes, layouts, or family and link do not fit; `Numeric` for responses that the family cannot have, as
-    /// far as sums show it, for columns that are linearly dependent, naming the pivot, for rows that are separated, and
-    /// where it does not converge; a site's. Of `aggregate` data each column must vary in enough rows at each site.
+    /// `Plan` if shapes, layouts, or family and link do not fit; `Numeric` for responses that the family cannot have,
+    /// as far as sums show it, for columns that are linearly dependent, naming the pivot, for rows that are separated,
+    /// and where it does not converge; a site's. Of `aggregate` data each column must vary in enough rows at each site.
     pub async fn fit(&self, x: &FedMatrix, y: impl Into<Operand>) -> Result<FittedGlm> {
         self.fit_with(&Sample::new(x, y), None).await
     }

@@ -125,7 +125,7 @@ async fn masks_that_do_not_fit_are_refused() {
         (rows(2).filter_rows(1.0).await, "must be (6, 1)"),
         (rows(2).filter_rows(&rows(2)).await, "must be (6, 1)"),
         (rows(2).filter_rows(column(&rows(4))).await, "row 2 of one operand is at b, of another at a"),
-        (columns.filter_rows(column(&rows(2))).await, "would have to move"),
+        (columns.filter_rows(column(&rows(2))).await, "both need the same rows at the same sites"),
         (columns.remove_empty_rows().await, "would have to move"),
         (rows(2).filter_columns(&[true]), "1 cells for 3 columns"),
         (rows(2).set(4..7, .., 0.0), "goes beyond (6, 3)"),
