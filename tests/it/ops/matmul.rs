@@ -98,6 +98,9 @@ impl Case<'_> {
             0 => Cuts::banded(&mut self.random, self.n, self.d),
             _ => Cuts::rows(&mut self.random, self.n, self.d),
         };
+        // One row band in several blocks is a column cut, whose products are sums.
+        let is_column_cut = cuts.cut() == Some(Cut::Columns) && !cuts.is_whole();
+        let cuts = if is_column_cut { Cuts::rows(&mut self.random, self.n, self.d) } else { cuts };
         (self.place(&x, &cuts), x, cuts)
     }
 
