@@ -1,6 +1,6 @@
 //! Products, in every combination of cuts that is accepted; the others are refused with what to do.
 
-use fondaco::{FedMatrix, Layout, Op, Operand, Outcome, Result, op::MatmulOp};
+use fondaco::{Cut, FedMatrix, Layout, Op, Operand, Outcome, Result, op::MatmulOp};
 use ndarray::Array2;
 
 use super::{Asked, cases};
