@@ -111,7 +111,7 @@ impl Step<'_> {
                 let axes: Vec<Axes> = facets.iter().map(|facet| facet.axes).collect();
                 let noise: Vec<f64> = inputs.iter().map(|bound| bound.support.noise).collect();
                 let measure =
-                    measured.then(|| Measuring { measure: effect.measure, axes: label.axes, inputs: axes, noise });
+                    measured.then_some(Measuring { measure: effect.measure, axes: label.axes, inputs: axes, noise });
                 let cost = kernels::cost(op, &shapes, shape);
                 let (op, memory) = (op.clone(), Arc::clone(&self.worker.memory));
                 let kernel = move |parallel: bool, cancel: &Cancel| {

@@ -100,8 +100,11 @@ impl Blocks<'_> {
     /// The next rows that take `bytes_min` bytes or a little more, or the next row; the last ones may take less.
     pub(super) fn next(&mut self, bytes_min: usize) -> Result<Option<Block>, Fault> {
         let left = self.descriptor.stat().size.saturating_sub(self.offset);
+        if left == 0 {
+            return Ok(None);
+        }
         let mut want = bytes_min + BEHIND_BYTES;
-        while left > 0 {
+        loop {
             let len = usize::try_from(left).map_or(want, |left| left.min(want));
             let mut bytes = self.shelf.take(len)?;
             self.descriptor.read(self.offset, &mut bytes)?;
@@ -119,7 +122,6 @@ impl Blocks<'_> {
             }
             want = (want * 2).min(bytes_min + ROW_BYTES_MAX);
         }
-        Ok(None)
     }
 
     /// The last row here does not end.
