@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use fondaco_lineage::{Probe, Reach, Trace};
+use fondaco_lineage::{Probe, Reach, Reservation, Trace};
 use fondaco_proto::{
     Apply, Axes, Block, Error, Instruction, Measure, Op, Program, Result, Shape, VarId, inner_variables,
     op::{Arity, CreateOp},
@@ -121,8 +121,7 @@ impl Step<'_> {
                     Ok(Cached { value, support })
                 };
                 let cached = self.kernel(cost, kernel).await?;
-                let bytes = cached.value.bytes();
-                (reservation.fill(cached, bytes), false)
+                (keep(reservation, cached, &inputs), false)
             }
         };
         let shape = cached.value.shape();
@@ -212,6 +211,17 @@ impl Measuring {
         let (input_axes, input_noise) = (&self.inputs[..], &self.noise[..]);
         support::Step { op, inputs, input_axes, input_noise, output, axes, cx }.measure(&self.measure)
     }
+}
+
+/// Keeps a result for reuse. What was measured of rows that were streamed is stricter than of the same rows at hand, and
+/// so no function of the key: it serves this caller alone, and whoever needs a support measures again.
+fn keep(reservation: Reservation<Cached>, cached: Cached, inputs: &[&Arc<Bound>]) -> Cached {
+    let bytes = cached.value.bytes();
+    if inputs.iter().all(|bound| bound.value.streamed().is_none()) {
+        return reservation.fill(cached, bytes);
+    }
+    let support = cached.support;
+    Cached { support, ..reservation.fill(Cached { support: None, ..cached }, bytes) }
 }
 
 /// The binding of a tenant's own upload, whose bytes have this hash.
