@@ -10,7 +10,7 @@ use ndarray::Array2;
 use tokio::{runtime::Handle, task::JoinSet};
 
 use crate::{
-    Dataset, Error, FedMatrix, Limits, Operand, Pending, Read, Result, Site, Stats,
+    Dataset, Error, FedMatrix, Limits, Operand, Pending, Read, Result, Site, Stats, blas,
     connection::Connection,
     explain::{Explained, Explanation, explain},
     layout::Layout,
@@ -51,6 +51,7 @@ impl Federation {
     }
 
     async fn open(sites: Vec<Site>) -> Result<Self> {
+        blas::single_threaded();
         let mut names = HashSet::new();
         if let Some(site) = sites.iter().find(|site| !names.insert(&site.name)) {
             return Err(Error::Config(format!("two sites are named {}; give each its own name", site.name)));

@@ -34,6 +34,7 @@
 
 pub mod algorithms;
 mod batch;
+mod blas;
 mod combine;
 mod connection;
 mod dataset;

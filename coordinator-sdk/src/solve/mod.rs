@@ -1,5 +1,6 @@
 //! Small dense problems at the coordinator, by LAPACK: one routine per file. What LAPACK leaves open, the signs of
-//! vectors, is fixed here, so that results do not depend on the build.
+//! vectors, is fixed here, so that results do not depend on the build. OpenBLAS computes on the calling thread alone,
+//! which is set for the whole process: its threaded routines need more stack than tokio's threads have.
 
 mod cholesky;
 mod det;
@@ -26,12 +27,14 @@ pub use qr::qr;
 pub use svd::{Svd, svd};
 pub use system::solve;
 
-use crate::{Error, Result};
+use crate::{Error, Result, blas};
 
 /// Components that differ by less than this share are equally large: rounding must not choose between them.
 const ALIKE: f64 = 1e-8;
 
+/// What every routine asks first.
 fn finite(what: &str, a: &Array2<f64>) -> Result<()> {
+    blas::single_threaded();
     match a.indexed_iter().find(|(_, value)| !value.is_finite()) {
         Some(((i, j), value)) => Err(Error::Numeric(format!("{what}: element ({i}, {j}) of the matrix is {value}"))),
         None => Ok(()),

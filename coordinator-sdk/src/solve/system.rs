@@ -27,7 +27,7 @@ mod tests {
 
     #[test]
     fn solutions_solve() {
-        for n in [0, 1, 2, 5, 40, 130] {
+        for n in [0, 1, 2, 5, 40, 130, 600] {
             let (a, b) = (random(n as u64, n, n), random(99, n, 3));
             let x = solve(&a, &b).unwrap();
             assert_small("residual", &(a.dot(&x) - &b), n, norm(&a) * norm(&x));
