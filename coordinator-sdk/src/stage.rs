@@ -187,7 +187,7 @@ mod tests {
     fn drops_follow_the_last_use_and_ride_along() {
         let queues = Queues::new(1);
         let (x, _) = queues.bind(0, fill(), &[], None);
-        let (y, _) = queues.bind(0, transpose(), &[x.clone()], None);
+        let (y, _) = queues.bind(0, transpose(), std::slice::from_ref(&x), None);
         drop(x);
         let fetch = queues.fetch(y.clone(), Shape::new(1, 1));
         drop(y);
@@ -206,7 +206,7 @@ mod tests {
     fn what_nobody_uses_is_not_sent() {
         let queues = Queues::new(1);
         let (x, _) = queues.bind(0, fill(), &[], None);
-        let (y, _) = queues.bind(0, transpose(), &[x.clone()], None);
+        let (y, _) = queues.bind(0, transpose(), std::slice::from_ref(&x), None);
         drop((x, y));
         drop(queues.fetch(queues.bind(0, fill(), &[], None).0, Shape::new(1, 1)));
         let (items, fetches) = ready(&queues, &mut HashMap::new());
@@ -219,7 +219,7 @@ mod tests {
         let (x, _) = queues.bind(0, fill(), &[], None);
         drop(queues.take_waiting());
         let mut failed = HashMap::from([(x.id, Error::Closed)]);
-        let (y, _) = queues.bind(0, transpose(), &[x.clone()], None);
+        let (y, _) = queues.bind(0, transpose(), std::slice::from_ref(&x), None);
         let fetch = queues.fetch(y.clone(), Shape::new(1, 1));
         let (other, _) = queues.bind(0, fill(), &[], None);
         drop(x);
@@ -262,8 +262,8 @@ mod tests {
     fn variables_are_dropped_as_soon_as_they_can_be() {
         let queues = Queues::new(1);
         let (x, y) = (queues.bind(0, fill(), &[], None).0, queues.bind(0, fill(), &[], None).0);
-        let turned = queues.bind(0, transpose(), &[x.clone()], None).0;
-        let again = queues.bind(0, transpose(), &[y.clone()], None).0;
+        let turned = queues.bind(0, transpose(), std::slice::from_ref(&x), None).0;
+        let again = queues.bind(0, transpose(), std::slice::from_ref(&y), None).0;
         drop((y, x));
         let (items, _) = ready(&queues, &mut HashMap::new());
         let limits = BatchLimits { instructions_max: 9, ..LIMITS };

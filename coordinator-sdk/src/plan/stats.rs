@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(steps(&groups)[0], "a group_moments(0[0..5,0..3] 1[0..9,0..3] 2.0)");
         let refusal =
             |op: StatsOp, args: &[super::super::Arg]| plan_op(&Op::Stats(op), args, None).unwrap_err().to_string();
-        assert!(refusal(StatsOp::Levels { most: 4 }, &[x.clone()]).contains("it needs a row cut"));
+        assert!(refusal(StatsOp::Levels { most: 4 }, std::slice::from_ref(&x)).contains("it needs a row cut"));
         assert!(refusal(StatsOp::WeightedCov, &[x.clone(), local(9, 1)]).contains("it needs a row cut"));
         let count = StatsOp::Group(GroupFunction::Count);
         assert!(refusal(count, &[local(2, 3), x.clone()]).contains("it needs a row cut"));
