@@ -16,6 +16,10 @@ use crate::{
 
 /// A result that was planned, but not asked for yet. To await one sends all that is queued, at all sites in parallel,
 /// and answers every other pending result of the federation in the same round trip.
+///
+/// Matrices that nobody holds any more by then are never written at the sites: a chain of operators is computed in one
+/// pass. Temporaries of an expression live to its end, so bind a chain's result before it is awaited:
+/// `let sum = x.subtract(1.0)?.exp()?.sum(Axis::All)?; sum.await?`.
 #[must_use = "nothing is sent for a result that nobody awaits"]
 pub struct Pending {
     session: Arc<Session>,

@@ -36,6 +36,16 @@ fused_gradient
     X.T @ (sigmoid(X @ w) - y), w = 0.02 (j % 7) - 0.05. check: gradient
 xv  steps
     So many times (X @ v).sum(), v = w, 2 w, ..; X @ v is kept at the sites. check: sums
+pca
+    Principal components of X by its covariance; scores are not released. check: explained_variance
+l2svm
+    Squared hinge loss of the labels (y > 0), C = 1, with intercept, tolerance 1e-4, by nonlinear conjugate gradients
+    from 0. check: coefficients
+logreg  solver, tol
+    Logistic regression of the same labels, C = 1, with intercept. check: objective
+operator  function
+    One elementwise operator, of X or of a second matrix |X| where X is out of its domain; of two operands, X and |X|.
+    The result is kept at the sites. check: sums (of its columns, untimed)
 aggregates
     Of X's columns, in one program. check: sum; mean; var (ddof 0); min; max
 read  dataset, columns
@@ -86,6 +96,15 @@ STEPS = 20
 CLUSTERS = 10
 KMEANS_ITERATIONS = 10
 TENANTS = ("ada", "bela", "carl", "dora")
+OPERATORS = {
+    "op_arithmetic": ("add", "multiply", "divide", "modulo", "floor_divide", "minimum", "abs", "negative"),
+    "op_comparison": ("less", "equal"),
+    "op_rounding": ("sqrt", "floor", "round"),
+    "op_transcendental": (
+        *("exp", "log", "log1p", "expm1", "sin", "cos", "tan", "asin", "acos", "atan"),
+        *("sinh", "cosh", "tanh", "sigmoid", "power"),
+    ),
+}
 # What a worker may hold beside its matrices.
 RESIDENT_FREE_BYTES = 100_000_000
 # Between two measurements: for threads of OpenBLAS, which spin for some 25 ms, to sleep.
@@ -170,13 +189,58 @@ def kmeans(session):
     return on_both(session, "kmeans", "scikit-learn KMeans, Lloyd", tolerance=1e-6, **arguments)
 
 
-def on_public(session, name, reference_name):
-    """The same on data that are public: of others every function of rows is measured before it is summed."""
+@contextlib.contextmanager
+def public(session):
+    """Public data for a while: of others every function of rows is measured before it is summed."""
     session.driver.ask("load", **{**session.scale.load, "dataset": dataset.PUBLIC})
     try:
-        return on_both(session, name, reference_name)
+        yield
     finally:
         session.driver.ask("load", **session.scale.load)
+
+
+def on_public(session, name, reference_name):
+    """The same on public data."""
+    with public(session):
+        return on_both(session, name, reference_name)
+
+
+def operators(session):
+    """Of each class of operators the one that is slowest beside NumPy's; all of them on standard error."""
+    entries = []
+    with public(session):
+        for kind, functions in OPERATORS.items():
+            each = [on_both(session, f"{kind}: {f}", f"NumPy {f}", "operator", function=f)[0] for f in functions]
+            entries.append(dataclasses.replace(max(each, key=lambda entry: entry.ratio), name=kind))
+    return entries
+
+
+def logreg(session):
+    """Both to an objective within 1e-6 of the least, each with the loosest tolerance that reaches it."""
+    tolerances = [10.0**-exponent for exponent in range(2, 9)]
+    sides = {"ours": (session.driver, {}), "lbfgs": (session.reference, {"solver": "lbfgs"})}
+    sides["newton-cholesky"] = (session.reference, {"solver": "newton-cholesky"})
+
+    def objective(side, tol):
+        speaker, arguments = sides[side]
+        return speaker.ask("logreg", tol=tol, **arguments)["check"]["objective"][0]
+
+    least = objective("newton-cholesky", 1e-10)
+    chosen = {}
+    for side in sides:
+        reached = (tol for tol in tolerances if objective(side, tol) <= least * (1 + 1e-6))
+        chosen[side] = next(reached, None)
+        if chosen[side] is None:
+            raise BenchError(f"logreg: {side} does not come within 1e-6 of the least objective, {least}")
+    timed = {
+        side: lambda s=speaker, a={**arguments, "tol": chosen[side]}: s.ask("logreg", **a)["seconds"]
+        for side, (speaker, arguments) in sides.items()
+    }
+    entries = []
+    for solver in ("lbfgs", "newton-cholesky"):
+        samples = in_turns(session.scale.rounds, timed["ours"], timed[solver])
+        entries.append(median("logreg", "s", *samples, f"scikit-learn LogisticRegression, {solver}, the faster"))
+    return [max(entries, key=lambda entry: entry.ratio)]
 
 
 def read(session, codec):
@@ -309,6 +373,10 @@ ON_RESIDENT_DATA = {
     ("fused_squares",): lambda s: on_public(s, "fused_squares", "NumPy ((X - mu)**2 / s).sum(axis=0)"),
     ("fused_gradient",): lambda s: on_public(s, "fused_gradient", "NumPy X.T @ (expit(X @ w) - y)"),
     ("xv",): lambda s: on_both(s, "xv", "NumPy (X @ v).sum()", steps=STEPS),
+    ("pca",): lambda s: on_both(s, "pca", "NumPy eigh(cov(X))"),
+    ("l2svm",): lambda s: on_both(s, "l2svm", "NumPy, the same algorithm", tolerance=1e-3),
+    ("logreg",): logreg,
+    tuple(OPERATORS): operators,
     ("aggregates",): lambda s: on_both(s, "aggregates", "NumPy sum, mean, var, min, max"),
     ("read_plain",): lambda s: read(s, "plain"),
     ("read_zstd",): lambda s: read(s, "zstd"),

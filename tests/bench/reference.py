@@ -14,8 +14,17 @@ import numpy as np
 import pyarrow.parquet as pq
 from scipy.special import expit
 from sklearn.cluster import KMeans
+from sklearn.linear_model import LogisticRegression
 
 import dataset
+from l2svm import l2svm
+
+
+TWO_OPERANDS = {
+    "modulo": np.remainder,
+    **{name: getattr(np, name) for name in ("add", "multiply", "divide", "floor_divide", "minimum", "less", "equal")},
+}
+UNARY = {"asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "sigmoid": expit}
 
 
 class Reference:
@@ -32,6 +41,8 @@ class Reference:
         codec, columns, target = command["dataset"], command["columns"], command["target"]
         self.x = np.ascontiguousarray(fortran(self._table(codec, columns)))
         self.y = fortran(self._table(codec, [target]))[:, 0]
+        self.labels = (self.y > 0).astype(float)
+        self.sizes = None
         return lambda: self.x.shape, lambda shape: {"shape": shape}
 
     def gram(self, command):
@@ -86,6 +97,36 @@ class Reference:
             return [(self.x @ (w * (1.0 + i))).sum() for i in range(command["steps"])]
 
         return work, lambda sums: {"sums": sums}
+
+    def pca(self, command):
+        return lambda: np.linalg.eigh(np.cov(self.x, rowvar=False)), lambda e: {"explained_variance": e[0][::-1]}
+
+    def l2svm(self, command):
+        return lambda: l2svm(self.x, 2 * self.labels - 1, tol=1e-4), lambda w: {"coefficients": w}
+
+    def logreg(self, command):
+        model = LogisticRegression(C=1.0, solver=command["solver"], tol=command["tol"], max_iter=1000)
+
+        def objective(fitted):
+            margins = (2 * self.labels - 1) * (self.x @ fitted.coef_[0] + fitted.intercept_[0])
+            return {"objective": [np.logaddexp(0, -margins).sum() + (fitted.coef_**2).sum() / 2]}
+
+        return lambda: model.fit(self.x, self.labels), objective
+
+    def operator(self, command):
+        if self.sizes is None:
+            self.sizes = np.abs(self.x)
+        name = command["function"]
+        if name in TWO_OPERANDS:
+            function, operands = TWO_OPERANDS[name], (self.x, self.sizes)
+        elif name == "power":
+            function, operands = np.power, (self.sizes, 2.5)
+        else:
+            domain = {"sqrt": self.sizes, "log": self.sizes, "log1p": self.sizes}
+            function, operands = UNARY.get(name, getattr(np, name, None)), (domain.get(name, self.x),)
+        if name in ("asin", "acos"):
+            operands = (self.x / 8,)
+        return lambda: function(*operands), lambda result: {"sums": result.sum(axis=0)}
 
     def _weights(self):
         return 0.02 * (np.arange(self.x.shape[1]) % 7) - 0.05

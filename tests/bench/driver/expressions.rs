@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use fondaco::{Axis, FedMatrix};
+use fondaco::{Axis, BinaryFunction, FedMatrix, Unary};
 use ndarray::Array2;
 use serde_json::{Value, json};
 
@@ -14,7 +14,8 @@ pub async fn squares(x: &FedMatrix) -> Result<Value, AnyError> {
     let mu = Array2::from_shape_fn((1, columns), |(_, j)| 0.01 * j as f64);
     let s = Array2::from_shape_fn((1, columns), |(_, j)| 1.0 + j as f64);
     let begun = Instant::now();
-    let sums = x.subtract(&mu)?.power(2.0)?.divide(&s)?.sum(Axis::Columns)?.await?;
+    let sums = x.subtract(&mu)?.power(2.0)?.divide(&s)?.sum(Axis::Columns)?;
+    let sums = sums.await?;
     Ok(json!({ "seconds": begun.elapsed().as_secs_f64(), "check": { "sums": flat(&sums) } }))
 }
 
@@ -36,6 +37,28 @@ pub async fn scores(x: &FedMatrix, times: usize) -> Result<Value, AnyError> {
         sums.push(scores.sum(Axis::All)?.scalar().await?);
     }
     Ok(json!({ "seconds": begun.elapsed().as_secs_f64(), "check": { "sums": sums } }))
+}
+
+/// One operator; `sizes` is |X|, the second operand, and where X is out of the domain the first.
+pub async fn operator(x: &FedMatrix, sizes: &FedMatrix, name: &str) -> Result<Value, AnyError> {
+    let unary = Unary::ALL.iter().find(|function| function.name() == name);
+    let binary = BinaryFunction::ALL.iter().find(|function| function.name() == name);
+    let eighths = if matches!(name, "asin" | "acos") { Some(x.divide(8.0)?) } else { None };
+    if let Some(eighths) = &eighths {
+        eighths.persist().await?;
+    }
+    let first = if matches!(name, "sqrt" | "log" | "log1p" | "power") { sizes } else { eighths.as_ref().unwrap_or(x) };
+    let begun = Instant::now();
+    let result = match (unary, binary) {
+        (Some(function), _) => first.unary(*function)?,
+        (None, Some(BinaryFunction::Power)) => first.power(2.5)?,
+        (None, Some(function)) => first.binary(*function, sizes)?,
+        (None, None) => return Err(format!("there is no operator {name}").into()),
+    };
+    result.persist().await?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let sums = result.sum(Axis::Columns)?.await?;
+    Ok(json!({ "seconds": seconds, "check": { "sums": flat(&sums) } }))
 }
 
 fn weights(x: &FedMatrix) -> Array2<f64> {

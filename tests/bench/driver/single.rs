@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use fondaco::{
     Axis, FedMatrix, Federation, Shape,
-    algorithms::{ConjugateGradient, KMeans, LinearRegression},
+    algorithms::{ConjugateGradient, KMeans, LinearRegression, LinearSvm, LogisticRegression, Pca},
 };
 use fondaco_proto::{
     Apply, CoordinatorId, Instruction, Op, ProgramId, VarId,
@@ -22,6 +22,9 @@ use crate::{AnyError, Tenant, expressions, loopback, number, text, texts};
 pub struct Bench<'a> {
     tenant: &'a Tenant,
     loaded: Option<(FedMatrix, FedMatrix)>,
+    /// What is made of it, when first needed.
+    labels: Option<FedMatrix>,
+    sizes: Option<FedMatrix>,
     /// What is put, made once.
     numbers: ArcArray2<f64>,
     put: Option<FedMatrix>,
@@ -30,7 +33,15 @@ pub struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     pub fn new(tenant: &'a Tenant) -> Self {
-        Self { tenant, loaded: None, numbers: ArcArray2::zeros((0, 0)), put: None, tiny: None }
+        Self {
+            tenant,
+            loaded: None,
+            labels: None,
+            sizes: None,
+            numbers: ArcArray2::zeros((0, 0)),
+            put: None,
+            tiny: None,
+        }
     }
 
     fn fed(&self) -> &Federation {
@@ -59,13 +70,17 @@ impl<'a> Bench<'a> {
             "fused_squares" => expressions::squares(self.x()?).await,
             "fused_gradient" => expressions::gradient(self.x()?, self.y()?).await,
             "xv" => expressions::scores(self.x()?, number(command, "steps")?).await,
+            "pca" => self.pca().await,
+            "l2svm" => self.l2svm().await,
+            "logreg" => self.logreg(command).await,
+            "operator" => self.operator(text(command, "function")?).await,
             "put" => self.put(command).await,
             "get" => self.get().await,
             "tiny" => self.tiny(number(command, "calls")?).await,
             "bare" => loopback::bare(command).await,
             "tcp_copy" => loopback::tcp_copy(number(command, "bytes")?),
             "drop" => {
-                (self.loaded, self.put) = (None, None);
+                (self.loaded, self.labels, self.sizes, self.put) = (None, None, None, None);
                 self.settle().await;
                 Ok(json!({ "seconds": 0.0, "check": {} }))
             }
@@ -79,7 +94,7 @@ impl<'a> Bench<'a> {
     }
 
     async fn load(&mut self, command: &Value) -> Result<Value, AnyError> {
-        self.loaded = None;
+        (self.loaded, self.labels, self.sizes) = (None, None, None);
         self.settle().await;
         let (dataset, columns) = (text(command, "dataset")?, texts(command, "columns")?);
         let target = text(command, "target")?;
@@ -148,6 +163,54 @@ impl<'a> Bench<'a> {
         let fitted = model.fit(self.x()?).await?;
         let seconds = begun.elapsed().as_secs_f64();
         Ok(json!({ "seconds": seconds, "check": { "centres": flat(&fitted.cluster_centers) } }))
+    }
+
+    async fn pca(&self) -> Result<Value, AnyError> {
+        let begun = Instant::now();
+        let model = Pca::default().fit(self.x()?).await?;
+        let seconds = begun.elapsed().as_secs_f64();
+        Ok(json!({ "seconds": seconds, "check": { "explained_variance": model.explained_variance.to_vec() } }))
+    }
+
+    async fn l2svm(&mut self) -> Result<Value, AnyError> {
+        let labels = self.labels().await?;
+        let begun = Instant::now();
+        let model = LinearSvm::default().fit(self.x()?, labels).await?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let coefficients = [flat(&model.coef), flat(&model.intercept)].concat();
+        Ok(json!({ "seconds": seconds, "check": { "coefficients": coefficients } }))
+    }
+
+    async fn logreg(&mut self, command: &Value) -> Result<Value, AnyError> {
+        let tol = command["tol"].as_f64().ok_or("tol must be a number")?;
+        let labels = self.labels().await?;
+        let begun = Instant::now();
+        let model = LogisticRegression { tol, max_iter: 1000, ..Default::default() }.fit(self.x()?, labels).await?;
+        let seconds = begun.elapsed().as_secs_f64();
+        Ok(json!({ "seconds": seconds, "check": { "objective": [model.objective] } }))
+    }
+
+    async fn operator(&mut self, function: &str) -> Result<Value, AnyError> {
+        let sizes = match self.sizes.take() {
+            Some(sizes) => sizes,
+            None => self.x()?.abs()?,
+        };
+        sizes.persist().await?;
+        let answer = expressions::operator(self.x()?, &sizes, function).await;
+        self.sizes = Some(sizes);
+        self.settle().await;
+        answer
+    }
+
+    /// 1 where y is positive, at the sites.
+    async fn labels(&mut self) -> Result<FedMatrix, AnyError> {
+        let labels = match self.labels.take() {
+            Some(labels) => labels,
+            None => self.y()?.greater(0.0)?,
+        };
+        labels.persist().await?;
+        self.labels = Some(labels.clone());
+        Ok(labels)
     }
 
     async fn aggregates(&self) -> Result<Value, AnyError> {

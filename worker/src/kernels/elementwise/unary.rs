@@ -14,6 +14,20 @@ fn lanes(x: Lane<'_>, out: &mut [f64], f: impl Fn(f64) -> f64) {
     }
 }
 
+/// A function of angles; of large ones, and of what is no number, the C library's.
+fn circular(x: Lane<'_>, out: &mut [f64], f: impl Fn(f64) -> f64, of_large: impl Fn(f64) -> f64) {
+    let large = |x: f64| x.is_nan() || x.abs() > math::ARGUMENT_MAX;
+    match x {
+        Lane::Cells(x) => {
+            simd::map(out, x, f);
+            if x.iter().fold(false, |any, x| any | large(*x)) {
+                x.iter().zip(out).filter(|(x, _)| large(**x)).for_each(|(x, out)| *out = of_large(*x));
+            }
+        }
+        Lane::Cell(x) => out.fill(if large(x) { of_large(x) } else { f(x) }),
+    }
+}
+
 /// 1 for true, 0 for false.
 #[inline(always)]
 pub fn truth(condition: bool) -> f64 {
@@ -29,17 +43,17 @@ pub fn kernel(function: Unary) -> Kernel {
         Unary::Sqrt => |x, out| lanes(x, out, f64::sqrt),
         Unary::Exp => |x, out| lanes(x, out, math::exp),
         Unary::Log => |x, out| lanes(x, out, math::ln),
-        Unary::Log1p => |x, out| lanes(x, out, f64::ln_1p),
-        Unary::Expm1 => |x, out| lanes(x, out, f64::exp_m1),
-        Unary::Sin => |x, out| lanes(x, out, f64::sin),
-        Unary::Cos => |x, out| lanes(x, out, f64::cos),
-        Unary::Tan => |x, out| lanes(x, out, f64::tan),
-        Unary::Asin => |x, out| lanes(x, out, f64::asin),
-        Unary::Acos => |x, out| lanes(x, out, f64::acos),
-        Unary::Atan => |x, out| lanes(x, out, f64::atan),
-        Unary::Sinh => |x, out| lanes(x, out, f64::sinh),
-        Unary::Cosh => |x, out| lanes(x, out, f64::cosh),
-        Unary::Tanh => |x, out| lanes(x, out, f64::tanh),
+        Unary::Log1p => |x, out| lanes(x, out, math::log1p),
+        Unary::Expm1 => |x, out| lanes(x, out, math::expm1),
+        Unary::Sin => |x, out| circular(x, out, math::sin, f64::sin),
+        Unary::Cos => |x, out| circular(x, out, math::cos, f64::cos),
+        Unary::Tan => |x, out| circular(x, out, math::tan, f64::tan),
+        Unary::Asin => |x, out| lanes(x, out, math::asin),
+        Unary::Acos => |x, out| lanes(x, out, math::acos),
+        Unary::Atan => |x, out| lanes(x, out, math::atan),
+        Unary::Sinh => |x, out| lanes(x, out, math::sinh),
+        Unary::Cosh => |x, out| lanes(x, out, math::cosh),
+        Unary::Tanh => |x, out| lanes(x, out, math::tanh),
         Unary::Sigmoid => |x, out| lanes(x, out, sigmoid),
         Unary::Floor => |x, out| lanes(x, out, f64::floor),
         Unary::Ceil => |x, out| lanes(x, out, f64::ceil),
