@@ -1,12 +1,19 @@
 //! What the coordinator does with the sites' partial results: pure functions of them, in layout order.
 
-use fondaco_proto::{Shape, op};
-use ndarray::{Array2, Axis, ShapeBuilder, Zip, concatenate, s};
+use std::sync::Arc;
 
+use fondaco_proto::{Shape, op};
+use ndarray::{Array2, Axis, ShapeBuilder, Zip, concatenate};
+
+mod central;
+mod place;
 mod stats;
 
+pub(crate) use central::Statistic;
+pub(crate) use place::Places;
+
 /// How partial results become one. All parts have the same shape, but for `Covariance`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Combine {
     /// The sum, compensated.
     Sum,
@@ -16,24 +23,24 @@ pub(crate) enum Combine {
     Min,
     /// The largest; NaN wins, as in NumPy.
     Max,
-    /// Three rows: count, mean, M2.
+    /// Three rows: count, mean, M2; with what the mean's rounding lost, four; and with M3 and M4, six.
     Moments,
-    /// Variances from parts of three rows: count, mean, M2.
-    Variance {
-        /// Delta degrees of freedom.
-        ddof: u32,
-        /// Standard deviations instead.
-        root: bool,
-        /// NaN where the degrees of freedom are too few, as in `np.nanvar`; else a division by 0, as in `np.var`.
-        present: bool,
+    /// What follows from such moments.
+    Central(Statistic),
+    /// The first winner, from parts of two rows: values, and their places within each site.
+    First {
+        /// Whether the largest wins.
+        largest: bool,
+        /// Whether its value is told too.
+        both: bool,
+        /// Where the sites' rows and columns lie, for each cell of the result.
+        places: Arc<[Places]>,
     },
     /// Products of two rows: mantissa and exponent; the same, or the number that they stand for.
     Product {
         /// Whether they stay two.
         scaled: bool,
     },
-    /// Means from parts of three rows: count, mean, M2.
-    PresentMean,
     /// The smallest that is not NaN.
     PresentMin,
     /// The largest that is not NaN.
@@ -63,6 +70,17 @@ pub(crate) enum Combine {
 }
 
 impl Combine {
+    /// That of one cell of the result, of several.
+    pub fn of_cell(&self, cell: usize) -> Self {
+        match self {
+            Self::First { largest, both, places } => {
+                let places = places.get(cell..=cell).unwrap_or_default().into();
+                Self::First { largest: *largest, both: *both, places }
+            }
+            alike => alike.clone(),
+        }
+    }
+
     /// The combination; at least one part.
     pub fn apply(self, mut parts: Vec<Array2<f64>>) -> Array2<f64> {
         match self {
@@ -70,18 +88,12 @@ impl Combine {
             Self::Mean(count) => sum(parts) / count as f64,
             Self::Min => fold(parts, |a, b| if b < a || b.is_nan() { b } else { a }),
             Self::Max => fold(parts, |a, b| if b > a || b.is_nan() { b } else { a }),
-            Self::Moments => moments(parts),
-            Self::Variance { ddof, root, present } => {
-                let merged = moments(parts);
-                Array2::from_shape_fn((1, merged.ncols()), |(_, column)| {
-                    let freedom = merged[[0, column]] - f64::from(ddof);
-                    let too_few = if present { f64::NAN } else { 0.0 };
-                    let variance = merged[[2, column]] / if freedom > 0.0 { freedom } else { too_few };
-                    if root { variance.sqrt() } else { variance }
-                })
+            Self::Moments => central::merged(&parts),
+            Self::Central(statistic) => statistic.of(&parts),
+            Self::First { largest, both, places } => {
+                places.first().map_or_else(|| Array2::default((0, 0)), |places| places.first(largest, both, &parts))
             }
             Self::Product { scaled } => product(parts, scaled),
-            Self::PresentMean => moments(parts).slice(s![1..2, ..]).to_owned(),
             Self::PresentMin => fold(parts, f64::min),
             Self::PresentMax => fold(parts, f64::max),
             Self::Covariance { operands, ddof } => covariance(&parts, operands, ddof),
@@ -96,14 +108,16 @@ impl Combine {
     }
 
     /// The shape of the combination of parts of these shapes; of distinct values, the largest that it may have.
-    pub fn shape(self, parts: &[Shape]) -> Shape {
+    pub fn shape(&self, parts: &[Shape]) -> Shape {
         let first = parts.first().copied().unwrap_or(Shape::new(0, 0));
         match self {
-            Self::Variance { .. } | Self::PresentMean | Self::Product { scaled: false } => Shape::new(1, first.columns),
+            Self::Central(_) | Self::First { both: false, .. } | Self::Product { scaled: false } => {
+                Shape::new(1, first.columns)
+            }
             Self::Correlation => Shape::new(first.columns, first.columns),
             Self::Counts => Shape::new(parts.iter().map(|part| part.rows).sum(), first.columns),
             Self::Covariance { operands, .. } => {
-                let columns = parts.iter().take(operands).map(|part| part.columns).sum();
+                let columns = parts.iter().take(*operands).map(|part| part.columns).sum();
                 Shape::new(first.columns, columns)
             }
             Self::Sum
@@ -112,6 +126,7 @@ impl Combine {
             | Self::Max
             | Self::PresentMin
             | Self::PresentMax
+            | Self::First { both: true, .. }
             | Self::Product { scaled: true }
             | Self::Moments
             | Self::GroupMoments
@@ -177,36 +192,6 @@ fn sum(parts: Vec<Array2<f64>>) -> Array2<f64> {
     sums
 }
 
-/// Merges (count, mean, M2) in layout order (Chan, Golub & LeVeque 1979, "Updating formulae and a pairwise algorithm
-/// for computing sample variances").
-fn moments(parts: Vec<Array2<f64>>) -> Array2<f64> {
-    let mut parts = parts.into_iter();
-    let mut merged = parts.next().unwrap_or_default();
-    for part in parts {
-        for (mut a, b) in merged.columns_mut().into_iter().zip(part.columns()) {
-            let next = merge([a[0], a[1], a[2]], [b[0], b[1], b[2]]);
-            a.iter_mut().zip(next).for_each(|(a, next)| *a = next);
-        }
-    }
-    merged
-}
-
-fn merge(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    if b[0] == 0.0 {
-        return a;
-    }
-    if a[0] == 0.0 {
-        return b;
-    }
-    let count = a[0] + b[0];
-    if !(a[1].is_finite() && b[1].is_finite()) {
-        return [count, a[1] + b[1], f64::NAN];
-    }
-    let delta = b[1] - a[1];
-    let share = b[0] / count;
-    [count, a[1] + delta * share, a[2] + b[2] + delta * delta * a[0] * share]
-}
-
 /// Merges sums of products of deviations as variances are merged: each site's are from its own means (Chan, Golub &
 /// LeVeque 1979; for two variables Pébay 2008, "Formulas for robust, one-pass parallel computation of covariances").
 fn covariance(parts: &[Array2<f64>], operands: usize, ddof: u32) -> Array2<f64> {
@@ -216,11 +201,15 @@ fn covariance(parts: &[Array2<f64>], operands: usize, ddof: u32) -> Array2<f64> 
     };
     let mut merged: Option<[Array2<f64>; 3]> = None;
     for site in parts.chunks_exact(2 * operands) {
-        let (of_x, all, products) = (site[0].clone(), beside(&site[..operands]), beside(&site[operands..]));
+        let (of_x, all) = (site[0].clone(), beside(&site[..operands]));
+        // Centred on means that were rounded.
+        let lost =
+            Array2::from_shape_fn((of_x.ncols(), all.ncols()), |(i, j)| of_x[[0, i]] * of_x[[2, i]] * all[[2, j]]);
+        let products = beside(&site[operands..]) - lost;
         merged = match merged {
             Some([left, right, sums]) if of_x.is_empty() || of_x[[0, 0]] > 0.0 => {
                 let sums = sums + products + between(&left, &right, &of_x, &all);
-                Some([moments(vec![left, of_x]), moments(vec![right, all]), sums])
+                Some([central::merged(&[left, of_x]), central::merged(&[right, all]), sums])
             }
             // A site without rows.
             Some(merged) if merged[0][[0, 0]] > 0.0 => Some(merged),
@@ -242,12 +231,14 @@ pub(crate) fn correlation(covariances: &Array2<f64>) -> Array2<f64> {
     })
 }
 
-/// What two groups of rows add by the distance of their means, from the moments of the columns on either side.
+/// What two groups of rows add by the distance of their means, which are in two words, from the moments of the columns
+/// on either side.
 fn between(left: &Array2<f64>, right: &Array2<f64>, more_left: &Array2<f64>, more_right: &Array2<f64>) -> Array2<f64> {
     Array2::from_shape_fn((left.ncols(), right.ncols()), |(i, j)| {
         let (count, more) = (left[[0, i]], more_left[[0, i]]);
         let share = more / (count + more);
-        (more_left[[1, i]] - left[[1, i]]) * (more_right[[1, j]] - right[[1, j]]) * count * share
+        let delta = |a: &Array2<f64>, b: &Array2<f64>, j: usize| (b[[1, j]] - a[[1, j]]) + (b[[2, j]] - a[[2, j]]);
+        delta(left, more_left, i) * delta(right, more_right, j) * count * share
     })
 }
 
@@ -267,7 +258,7 @@ fn counts(parts: &[Array2<f64>]) -> Array2<f64> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::array;
+    use ndarray::{array, s};
 
     use super::*;
 
@@ -279,29 +270,16 @@ mod tests {
     }
 
     #[test]
-    fn variances_merge_far_from_zero() {
-        let part = |count: f64, mean: f64, m2: f64| array![[count], [1e9 + mean], [m2]];
-        let parts = vec![part(2.0, 5.5, 4.5), array![[0.0], [f64::NAN], [0.0]], part(2.0, 14.5, 4.5)];
-        let variance = |ddof, root| Combine::Variance { ddof, root, present: false }.apply(parts.clone());
-        assert_eq!(variance(1, false), array![[30.0]]);
-        assert_eq!(variance(0, true), array![[22.5_f64.sqrt()]]);
-        assert!(
-            Combine::Variance { ddof: 2, root: false, present: false }.apply(vec![part(1.0, 0.0, 0.0)])[[0, 0]]
-                .is_nan()
-        );
-    }
-
-    #[test]
     fn covariances_merge_far_from_zero() {
         // Rows (4, 1), (7, 3) and (13, 2), (16, 8), all with an offset of 1e9 in the first column.
         let part = |mean: f64, m2: f64, mean_y: f64, m2_y: f64, c: f64| {
-            [array![[2.0, 2.0], [1e9 + mean, mean_y], [m2, m2_y]], array![[m2, c], [c, m2_y]]]
+            [array![[2.0, 2.0], [1e9 + mean, mean_y], [0.0, 0.0], [m2, m2_y]], array![[m2, c], [c, m2_y]]]
         };
         let parts = [part(5.5, 4.5, 2.0, 2.0, 3.0), part(14.5, 4.5, 5.0, 18.0, 9.0)].concat();
         let all = Combine::Covariance { operands: 1, ddof: 1 }.apply(parts);
         assert_eq!(all, array![[30.0, 13.0], [13.0, 29.0 / 3.0]]);
         assert!(
-            Combine::Covariance { operands: 1, ddof: 1 }.apply(vec![array![[1.0], [2.0], [0.0]], array![[0.0]]])
+            Combine::Covariance { operands: 1, ddof: 1 }.apply(vec![array![[1.0], [2.0], [0.0], [0.0]], array![[0.0]]])
                 [[0, 0]]
             .is_nan()
         );
@@ -310,7 +288,7 @@ mod tests {
     #[test]
     fn correlations_are_at_most_one() {
         let parts = vec![
-            array![[3.0, 3.0, 3.0], [1.0, 1.0, 4.0], [2.0, 8.0, 0.0]],
+            array![[3.0, 3.0, 3.0], [1.0, 1.0, 4.0], [0.0, 0.0, 0.0], [2.0, 8.0, 0.0]],
             array![[2.0, -4.0, 0.0], [-4.0, 8.0, 0.0], [0.0, 0.0, 0.0]],
         ];
         let all = Combine::Correlation.apply(parts);
@@ -321,7 +299,7 @@ mod tests {
     #[test]
     fn nan_is_the_extreme_wherever_it_is() {
         for combine in [Combine::Min, Combine::Max] {
-            assert!(combine.apply(vec![array![[f64::NAN]], array![[1.0]]])[[0, 0]].is_nan());
+            assert!(combine.clone().apply(vec![array![[f64::NAN]], array![[1.0]]])[[0, 0]].is_nan());
             assert!(combine.apply(vec![array![[1.0]], array![[f64::NAN]]])[[0, 0]].is_nan());
         }
         assert_eq!(Combine::Max.apply(vec![array![[1.0, 5.0]], array![[2.0, 3.0]]]), array![[2.0, 5.0]]);

@@ -4,13 +4,13 @@ use std::{collections::HashSet, fmt, pin::Pin, sync::Arc, time::Duration};
 
 use fondaco_proto::{
     CoordinatorId, Op,
-    op::{CreateOp, Distribution, Fill, Rand},
+    op::{CreateOp, Distribution, Fill, Rand, Sample, Seq},
 };
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use tokio::{runtime::Handle, task::JoinSet};
 
 use crate::{
-    Dataset, Error, FedMatrix, Limits, Operand, Pending, Read, Result, Site, Stats, blas,
+    Dataset, Error, FedMatrix, Limits, Operand, Pending, Read, Result, Scheme, Site, Stats, blas,
     connection::Connection,
     explain::{Explained, Explanation, explain},
     layout::Layout,
@@ -143,6 +143,22 @@ impl Federation {
         scatter(&self.session, array.into(), layout)
     }
 
+    /// Deals out the rows of an array to all sites, one part each in the order of the sites; which row came where,
+    /// [`Scheme::rows`] says.
+    ///
+    /// # Errors
+    /// `Plan` if it is no array.
+    pub fn scatter_by(&self, array: impl Into<Operand>, scheme: Scheme) -> Result<FedMatrix> {
+        let Operand::Local(array) = array.into().into_matrix() else {
+            return Err(Error::plan("scatter: the matrix is federated already"));
+        };
+        let dealt = scheme.rows(array.nrows() as u64, self.session.sites.len());
+        let extents = self.sites().into_iter().zip(&dealt).map(|(site, rows)| (site, rows.len() as u64));
+        let layout = Layout::rows(extents, array.ncols() as u64)?;
+        let order: Vec<usize> = dealt.concat().into_iter().map(|row| row as usize).collect();
+        self.scatter(array.select(Axis(0), &order), &layout)
+    }
+
     /// Sends an array whole to one site.
     ///
     /// # Errors
@@ -183,6 +199,27 @@ impl Federation {
         let shape = layout.shape();
         let rand = Rand { shape, seed, row_offset: 0, column_offset: 0, density, distribution };
         self.create(CreateOp::Rand(rand), layout)
+    }
+
+    /// `np.arange(start, stop, step)` of as many numbers as the layout has cells, row by row.
+    ///
+    /// # Errors
+    /// `Plan` if the layout names another federation's site, or has more than 2^53 cells.
+    pub fn seq(&self, layout: &Layout, start: f64, step: f64) -> Result<FedMatrix> {
+        let shape = layout.shape();
+        let seq = Seq { shape, start, step, row_offset: 0, column_offset: 0, columns: shape.columns };
+        self.create(CreateOp::Seq(seq), layout)
+    }
+
+    /// `np.random.choice(population, rows, replace)` for each column of a layout, seeded: the same for every layout of
+    /// the shape.
+    ///
+    /// # Errors
+    /// `Plan` if the layout names another federation's site, or the population is too small.
+    pub fn sample(&self, layout: &Layout, population: u64, replace: bool, seed: u64) -> Result<FedMatrix> {
+        let shape = layout.shape();
+        let sample = Sample { shape, population, replace, seed, row_offset: 0, column_offset: 0 };
+        self.create(CreateOp::Sample(sample), layout)
     }
 
     fn create(&self, op: CreateOp, layout: &Layout) -> Result<FedMatrix> {

@@ -45,7 +45,7 @@ impl<T> Gather<T> {
     /// The same, of something else for each part.
     pub fn map<U>(&self, of: impl Fn(&T) -> U) -> Gather<U> {
         let cells = self.cells.iter().map(|parts| parts.iter().map(&of).collect()).collect();
-        Gather { cells, across: self.across, combine: self.combine, turned: self.turned }
+        Gather { cells, across: self.across, combine: self.combine.clone(), turned: self.turned }
     }
 }
 
@@ -65,10 +65,11 @@ impl Gather<Shape> {
     }
 
     /// A cell from its parts.
-    fn cell(&self, parts: impl Iterator<Item = Array2<f64>>) -> Array2<f64> {
+    fn cell(&self, index: usize, parts: impl Iterator<Item = Array2<f64>>) -> Array2<f64> {
+        let combine = self.combine.of_cell(index);
         match self.turned {
-            true => self.combine.apply(parts.map(Array2::reversed_axes).collect()).reversed_axes(),
-            false => self.combine.apply(parts.collect()),
+            true => combine.apply(parts.map(Array2::reversed_axes).collect()).reversed_axes(),
+            false => combine.apply(parts.collect()),
         }
     }
 
@@ -83,7 +84,7 @@ impl Gather<Shape> {
     pub fn assemble(&self, values: Vec<Array2<f64>>) -> Array2<f64> {
         let mut values = values.into_iter();
         if let [parts] = &*self.cells {
-            return self.cell(values.by_ref().take(parts.len()));
+            return self.cell(0, values.by_ref().take(parts.len()));
         }
         let (heights, widths) = self.extents();
         let sum = |extents: &[u64]| extents.iter().sum::<u64>() as usize;
@@ -91,7 +92,7 @@ impl Gather<Shape> {
         for (index, parts) in self.cells.iter().enumerate() {
             let (i, j) = (index / self.across, index % self.across);
             let (top, left) = (sum(&heights[..i]), sum(&widths[..j]));
-            let cell = self.cell(values.by_ref().take(parts.len()));
+            let cell = self.cell(index, values.by_ref().take(parts.len()));
             whole.slice_mut(s![top..top + cell.nrows(), left..left + cell.ncols()]).assign(&cell);
         }
         whole
@@ -103,6 +104,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+    use crate::combine::Statistic;
 
     fn of(gather: &Gather<Array2<f64>>) -> Array2<f64> {
         let shape = |part: &Array2<f64>| Shape::new(part.nrows() as u64, part.ncols() as u64);
@@ -128,8 +130,9 @@ mod tests {
         let grid = Gather { cells, across: 2, combine: Combine::Sum, turned: false };
         assert_eq!(of(&grid), array![[3.0, 3.0], [30.0, 30.0], [4.0, 11.0], [40.0, 110.0]]);
         let moments = |mean: f64| array![[2.0], [mean], [0.0]];
-        let variance = Combine::Variance { ddof: 0, root: false, present: false };
-        let columns = Gather::line(Cut::Columns, vec![vec![moments(1.0), moments(3.0)], vec![moments(7.0)]], variance);
+        let variance = Combine::Central(Statistic::Variance { ddof: 0, root: false, present: false });
+        let columns =
+            Gather::line(Cut::Columns, vec![vec![moments(1.0), moments(3.0)], vec![moments(7.0)]], variance.clone());
         assert_eq!(of(&columns), array![[1.0, 0.0]]);
         let turned = |mean: f64| array![[2.0, mean, 0.0], [1.0, 5.0, 0.0]];
         let rows = Gather { turned: true, ..Gather::one(vec![turned(1.0), turned(3.0)], variance) };

@@ -122,6 +122,8 @@ pub enum Measure {
     },
     /// Rows were counted by what they hold, the counts being the last column: the smallest of them.
     Groups,
+    /// As the operators that it stands for, one after another.
+    Unfused,
     /// Sums over data rows where no factor is plain: the terms behind each cell, and the listed inputs as weights.
     Terms(Vec<usize>),
     /// Rows in groups: each group has enough of them and, where what is summed of them is not `plain`, enough effective

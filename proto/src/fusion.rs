@@ -46,7 +46,7 @@ fn gives_pieces(op: &Op) -> bool {
 fn takes_pieces(op: &Op, place: usize) -> bool {
     match op {
         Op::Elementwise(op) => by_cell(op),
-        Op::Aggregate(AggregateOp { .. }) => true,
+        Op::Aggregate(op) => matches!(op, AggregateOp::Reduce(_)),
         Op::Matmul(MatmulOp::Gram) => true,
         Op::Matmul(op) => *op == MatmulOp::Cross && place == 1,
         Op::Create(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_) => false,

@@ -13,6 +13,7 @@ mod ids;
 mod instruction;
 pub mod op;
 mod shape;
+mod unfused;
 mod vocabulary;
 
 pub use block::{Block, CHUNK_BYTES, MatrixHeader, doubles_from_le, doubles_to_le};
@@ -24,6 +25,7 @@ pub use ids::{CoordinatorId, Epoch, ProgramId, VarId};
 pub use instruction::{Apply, Instruction, Program, ProgramLimits};
 pub use op::Op;
 pub use shape::{Shape, tile_rows};
+pub use unfused::{Origin, Unfused};
 
 /// The version of the protocol and of all canonical bytes; a worker and an SDK of different versions do not talk.
 pub const PROTOCOL_VERSION: u32 = 1;

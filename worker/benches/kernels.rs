@@ -6,7 +6,7 @@ use std::{slice, sync::Arc};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fondaco_proto::{
-    Axes, Measure, Op, Shape,
+    Axes, Facet, Measure, Op, Shape,
     op::{
         AggregateFunction, AggregateOp, Axis, Binary, BinaryFunction, CreateOp, Distribution, ElementwiseOp, MatmulOp,
         Rand, Unary,
@@ -104,7 +104,8 @@ fn all(criterion: &mut Criterion) {
                 let axes = if matches!(op, Op::Matmul(_)) { Axes::None } else { Axes::Rows };
                 let (op, output, input_axes, input_noise) = (&op, &x, &[Axes::Rows], &[0.0]);
                 bench.with(|cx| {
-                    let step = support::Step { op, inputs, input_axes, input_noise, output, axes, cx };
+                    let facets = &[Facet { shape: x.shape(), axes: Axes::Rows, plain: true, native: true }];
+                    let step = support::Step { op, inputs, facets, input_axes, input_noise, output, axes, cx };
                     step.measure(&measure).expect("it fits")
                 })
             });

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 
 use fondaco_lineage::{Probe, Reach, Reservation, Trace};
 use fondaco_proto::{
-    Apply, Axes, Block, Error, Instruction, Measure, Op, Program, Result, Shape, VarId, inner_variables,
+    Apply, Axes, Block, Error, Facet, Instruction, Measure, Op, Program, Result, Shape, VarId, inner_variables,
     op::{Arity, CreateOp},
 };
 
@@ -108,10 +108,9 @@ impl Step<'_> {
         let (cached, hit) = match self.worker.cache.probe(reuse_by, trace.key(), usable).await {
             Probe::Hit(cached) => (cached, true),
             Probe::Miss(reservation) => {
-                let axes: Vec<Axes> = facets.iter().map(|facet| facet.axes).collect();
                 let noise: Vec<f64> = inputs.iter().map(|bound| bound.support.noise).collect();
                 let measure =
-                    measured.then_some(Measuring { measure: effect.measure, axes: label.axes, inputs: axes, noise });
+                    measured.then_some(Measuring { measure: effect.measure, axes: label.axes, facets, noise });
                 let cost = kernels::cost(op, &shapes, shape);
                 let (op, memory) = (op.clone(), Arc::clone(&self.worker.memory));
                 let kernel = move |parallel: bool, cancel: &Cancel| {
@@ -194,22 +193,24 @@ impl Step<'_> {
 /// What is to be measured of a step, and what is known of its inputs.
 struct Measuring {
     measure: Measure,
-    /// The data axes of the result, and of each input.
+    /// The data axes of the result.
     axes: Axes,
-    inputs: Vec<Axes>,
+    /// What the effect knew of each input.
+    facets: Vec<Facet>,
     /// The noise of each input.
     noise: Vec<f64>,
 }
 
 impl Measuring {
     fn run(&self, op: &Op, inputs: &[Value], output: &Value, cx: &kernels::Context<'_>) -> Result<Support> {
+        let input_axes: Vec<Axes> = self.facets.iter().map(|facet| facet.axes).collect();
         if inputs.iter().any(|input| input.streamed().is_some()) {
-            return support::of_streamed(op, inputs, &self.inputs, (output, self.axes), &self.measure, cx);
+            return support::of_streamed(op, inputs, &input_axes, (output, self.axes), &self.measure, cx);
         }
         let (inputs, output) = (kernels::dense(inputs, cx)?, kernels::dense_one(output, cx)?);
         let (inputs, output, axes) = (&inputs[..], &output, self.axes);
-        let (input_axes, input_noise) = (&self.inputs[..], &self.noise[..]);
-        support::Step { op, inputs, input_axes, input_noise, output, axes, cx }.measure(&self.measure)
+        let (facets, input_axes, input_noise) = (&self.facets[..], &input_axes[..], &self.noise[..]);
+        support::Step { op, inputs, facets, input_axes, input_noise, output, axes, cx }.measure(&self.measure)
     }
 }
 

@@ -114,6 +114,7 @@ impl Label {
             effect.measure,
             Measure::Weights(_)
                 | Measure::Terms(_)
+                | Measure::Unfused
                 | Measure::NonZero { .. }
                 | Measure::Present { .. }
                 | Measure::Groups

@@ -13,9 +13,11 @@ mod digits;
 mod groups;
 mod measure;
 mod plateau;
+mod powers;
 mod series;
 mod streamed;
 mod terms;
+mod unfused;
 
 pub use measure::Step;
 pub use streamed::of_streamed;

@@ -11,12 +11,29 @@ pub(super) fn group_moments(parts: Vec<Array2<f64>>) -> Array2<f64> {
         for (mut a, b) in merged.columns_mut().into_iter().zip(part.columns()) {
             for group in 0..groups {
                 let at = [group, groups + group, 2 * groups + group];
-                let next = super::merge(at.map(|i| a[i]), at.map(|i| b[i]));
+                let next = merge(at.map(|i| a[i]), at.map(|i| b[i]));
                 at.into_iter().zip(next).for_each(|(i, next)| a[i] = next);
             }
         }
     }
     merged
+}
+
+/// Count, mean and M2 of both.
+fn merge(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
+    if b[0] == 0.0 {
+        return a;
+    }
+    if a[0] == 0.0 {
+        return b;
+    }
+    let count = a[0] + b[0];
+    if !(a[1].is_finite() && b[1].is_finite()) {
+        return [count, a[1] + b[1], f64::NAN];
+    }
+    let delta = b[1] - a[1];
+    let share = b[0] / count;
+    [count, a[1] + delta * share, a[2] + b[2] + delta * delta * a[0] * share]
 }
 
 /// Merges Σw, Σw², the mean and sums of powers of deviations up to the fourth (Pébay 2008, "Formulas for robust, one-pass

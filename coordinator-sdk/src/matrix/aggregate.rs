@@ -2,10 +2,10 @@
 
 use fondaco_proto::{
     Op,
-    op::{self, AggregateFunction, AggregateOp},
+    op::{self, AggregateFunction, AggregateOp, SumProduct},
 };
 
-use crate::{FedMatrix, Operand, Pending, Result, perform::perform_planned, plan::cov};
+use crate::{Error, FedMatrix, Operand, Pending, Result, perform::perform_planned, plan::cov};
 
 /// Along what a reduction for the coordinator goes. Along each row (`axis=1`) there is one result per row, which
 /// stays: `row_sum` and its like.
@@ -55,7 +55,7 @@ impl FedMatrix {
     /// # Errors
     /// `Plan` for a minimum or maximum of no cells.
     pub fn aggregate(&self, function: AggregateFunction, axis: Axis, ddof: u32) -> Result<Pending> {
-        let op = AggregateOp { function, axis: axis.into(), ddof };
+        let op = AggregateOp::with_ddof(function, axis.into(), ddof);
         self.apply(&Op::Aggregate(op), vec![self.into()])?.local()
     }
 
@@ -65,7 +65,7 @@ impl FedMatrix {
     /// # Errors
     /// `Plan` if the columns are at different sites, and nothing is relayed.
     pub fn aggregate_rows(&self, function: AggregateFunction, ddof: u32) -> Result<Self> {
-        let op = AggregateOp { function, axis: op::Axis::Rows, ddof };
+        let op = AggregateOp::with_ddof(function, op::Axis::Rows, ddof);
         self.apply(&Op::Aggregate(op), vec![self.into()])?.fed()
     }
 
@@ -83,6 +83,85 @@ impl FedMatrix {
         nanmean, row_nanmean => Nanmean, "np.nanmean(X)";
         nanmin, row_nanmin => Nanmin, "np.nanmin(X)";
         nanmax, row_nanmax => Nanmax, "np.nanmax(X)";
+        argmin, row_argmin => Argmin, "X.argmin()";
+        argmax, row_argmax => Argmax, "X.argmax()";
+    }
+
+    /// `scipy.stats.moment(X, order)`, the central moment `((X - X.mean())**order).mean()`, for an order of 2, 3 or 4:
+    /// `(1, 1)`, or `(1, columns)`.
+    ///
+    /// # Errors
+    /// `Plan` for another order.
+    pub fn moment(&self, axis: Axis, order: u32) -> Result<Pending> {
+        self.aggregate(moment(order)?, axis, 0)
+    }
+
+    /// As [`FedMatrix::moment`], along each row (`axis=1`): `(rows, 1)`, staying at the sites.
+    ///
+    /// # Errors
+    /// As [`FedMatrix::moment`] and [`FedMatrix::aggregate_rows`].
+    pub fn row_moment(&self, order: u32) -> Result<Self> {
+        self.aggregate_rows(moment(order)?, 0)
+    }
+
+    /// `scipy.stats.skew(X, bias=bias)`: `(1, 1)`, or `(1, columns)`; NaN of what does not vary.
+    ///
+    /// # Errors
+    /// As [`FedMatrix::aggregate`].
+    pub fn skew(&self, axis: Axis, bias: bool) -> Result<Pending> {
+        self.aggregate(AggregateFunction::Skew, axis, u32::from(!bias))
+    }
+
+    /// As [`FedMatrix::skew`], along each row (`axis=1`): `(rows, 1)`, staying at the sites.
+    ///
+    /// # Errors
+    /// As [`FedMatrix::aggregate_rows`].
+    pub fn row_skew(&self, bias: bool) -> Result<Self> {
+        self.aggregate_rows(AggregateFunction::Skew, u32::from(!bias))
+    }
+
+    /// `scipy.stats.kurtosis(X, bias=bias)`, 0 of a normal distribution: `(1, 1)`, or `(1, columns)`; NaN of what does
+    /// not vary.
+    ///
+    /// # Errors
+    /// As [`FedMatrix::aggregate`].
+    pub fn kurtosis(&self, axis: Axis, bias: bool) -> Result<Pending> {
+        self.aggregate(AggregateFunction::Kurtosis, axis, u32::from(!bias))
+    }
+
+    /// As [`FedMatrix::kurtosis`], along each row (`axis=1`): `(rows, 1)`, staying at the sites.
+    ///
+    /// # Errors
+    /// As [`FedMatrix::aggregate_rows`].
+    pub fn row_kurtosis(&self, bias: bool) -> Result<Self> {
+        self.aggregate_rows(AggregateFunction::Kurtosis, u32::from(!bias))
+    }
+
+    /// `(X * Y).sum()` or `(X * Y * Z).sum()` in one pass, with broadcasting; over all or down the rows, for the
+    /// coordinator.
+    ///
+    /// # Errors
+    /// `Plan` if there are not one or two others, or as [`FedMatrix::binary`].
+    pub fn sum_product(&self, others: impl IntoIterator<Item = impl Into<Operand>>, axis: Axis) -> Result<Pending> {
+        let operands: Vec<Operand> = std::iter::once(self.into()).chain(others.into_iter().map(Into::into)).collect();
+        let factors = match operands.len() {
+            2 => 2,
+            3 => 3,
+            other => {
+                let others = other - 1;
+                return Err(Error::plan(format!("sum_product: with one or two other matrices, not {others}")));
+            }
+        };
+        let op = AggregateOp::SumProduct(SumProduct { factors, axis: axis.into() });
+        self.apply(&Op::Aggregate(op), operands)?.local()
+    }
+
+    /// `np.trace(X)`: `(n, n) → (1, 1)`, for the coordinator.
+    ///
+    /// # Errors
+    /// `Plan` if X is not square.
+    pub fn trace(&self) -> Result<Pending> {
+        self.apply(&Op::Aggregate(AggregateOp::Trace), vec![self.into()])?.local()
     }
 
     /// `X.var(ddof=ddof)`: `(1, 1)`, or `(1, columns)`; merged over the sites as count, mean and M2.
@@ -102,8 +181,8 @@ impl FedMatrix {
     }
 
     /// Covariances of the columns, `np.cov(X.T, ddof=ddof)`: `(n, d) → (d, d)`, for the coordinator. Centred at the
-    /// sites and merged by their means, which travel as doubles: as for `var`, an offset that all rows share costs
-    /// digits only of the distances between the sites' means.
+    /// sites and merged by their means, which travel in two words each: as for `var`, an offset that all rows share
+    /// costs no digits.
     ///
     /// # Errors
     /// `Plan` if there are no rows, or the columns are at different sites, and nothing is relayed.
@@ -176,5 +255,14 @@ impl FedMatrix {
     /// As [`FedMatrix::aggregate_rows`].
     pub fn row_std(&self, ddof: u32) -> Result<Self> {
         self.aggregate_rows(AggregateFunction::Std, ddof)
+    }
+}
+
+fn moment(order: u32) -> Result<AggregateFunction> {
+    match order {
+        2 => Ok(AggregateFunction::Moment2),
+        3 => Ok(AggregateFunction::Moment3),
+        4 => Ok(AggregateFunction::Moment4),
+        other => Err(Error::plan(format!("moment: of order 2, 3 or 4, not {other}"))),
     }
 }

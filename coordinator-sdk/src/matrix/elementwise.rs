@@ -1,11 +1,11 @@
 //! Cell by cell, with NumPy's names and broadcasting.
 
 use fondaco_proto::{
-    Op,
+    Op, Shape,
     op::{Binary, BinaryFunction, ElementwiseOp, Scalar, Ternary, Unary},
 };
 
-use crate::{FedMatrix, Operand, Result};
+use crate::{Axis, Error, FedMatrix, Operand, Pending, Result};
 
 macro_rules! unary {
     ($($name:ident => $function:ident, $meaning:literal;)+) => {
@@ -142,12 +142,49 @@ impl FedMatrix {
         self.cells(ElementwiseOp::Ternary(Ternary::MinusMultiply(scale)), vec![self.into(), other.into()])
     }
 
-    /// `np.clip(X, low, high)`.
+    /// `np.clip(X, low, high)`; bounds are numbers, arrays or federated matrices that broadcast.
+    ///
+    /// # Errors
+    /// As [`FedMatrix::binary`].
+    pub fn clip(&self, low: impl Into<Operand>, high: impl Into<Operand>) -> Result<Self> {
+        match (low.into(), high.into()) {
+            (Operand::Scalar(low), Operand::Scalar(high)) => {
+                self.cells(ElementwiseOp::Ternary(Ternary::Clip { low, high }), vec![self.into()])
+            }
+            (low, high) => self.cells(ElementwiseOp::Ternary(Ternary::ClipBetween), vec![self.into(), low, high]),
+        }
+    }
+
+    /// Whether a cell of X has this value, 1 or 0, for the coordinator; NaN is equal to NaN here.
     ///
     /// # Errors
     /// The error of the program that should have bound X.
-    pub fn clip(&self, low: f64, high: f64) -> Result<Self> {
-        self.cells(ElementwiseOp::Ternary(Ternary::Clip { low, high }), vec![self.into()])
+    pub fn contains(&self, value: f64) -> Result<Pending> {
+        let there = if value.is_nan() { self.isnan()? } else { self.equal(value)? };
+        there.any(Axis::All)
+    }
+
+    /// `f.outer(u, v)` of two vectors, each a column or a row: cell (i, j) is `u[i] f v[j]`. A federated v is at the
+    /// sites of u.
+    ///
+    /// # Errors
+    /// `Plan` if one of them is no vector, or v would have to move.
+    pub fn outer(&self, function: BinaryFunction, v: impl Into<Operand>) -> Result<Self> {
+        let column = match (self.nrows(), self.ncols()) {
+            (_, 1) => self.clone(),
+            (1, _) => self.t()?,
+            _ => return Err(no_vector(self.shape())),
+        };
+        let row = match v.into() {
+            Operand::Fed(v) if v.ncols() == 1 => v.t()?.into(),
+            Operand::Local(v) if v.ncols() == 1 => Operand::Local(v.reversed_axes()),
+            row => row,
+        };
+        let shape = row.arg().shape();
+        if shape.rows != 1 {
+            return Err(no_vector(shape));
+        }
+        column.binary(function, row)
     }
 
     /// Cells equal to `pattern` become `value`; NaN is equal to NaN here, so `replace(f64::NAN, 0.0)` fills gaps.
@@ -165,6 +202,18 @@ impl FedMatrix {
     pub fn where_(&self, a: impl Into<Operand>, b: impl Into<Operand>) -> Result<Self> {
         self.cells(ElementwiseOp::Ternary(Ternary::Where), vec![self.into(), a.into(), b.into()])
     }
+
+    /// `np.where(condition, X, b)`: X where a cell of the condition, an array or a federated matrix, is not 0.
+    ///
+    /// # Errors
+    /// As [`FedMatrix::binary`].
+    pub fn kept_where(&self, condition: impl Into<Operand>, b: impl Into<Operand>) -> Result<Self> {
+        self.cells(ElementwiseOp::Ternary(Ternary::Where), vec![condition.into(), self.into(), b.into()])
+    }
+}
+
+fn no_vector(shape: Shape) -> Error {
+    Error::plan(format!("outer: of vectors, (n, 1) or (1, n), not of a matrix of {shape}"))
 }
 
 fn pair(function: BinaryFunction) -> ElementwiseOp {

@@ -1,7 +1,10 @@
 //! One matrix over many sites.
 
 mod aggregate;
+mod cumulate;
+mod distinct;
 mod elementwise;
+mod factorised;
 mod group_by;
 mod matmul;
 mod reorg;
@@ -17,6 +20,7 @@ use fondaco_proto::{
 use ndarray::Array2;
 
 pub use aggregate::Axis;
+pub use distinct::DistinctCounts;
 pub use group_by::GroupBy;
 pub use stats::Levels;
 

@@ -34,7 +34,7 @@ fn centred(name: &str, args: &[Arg], combine: Combine) -> Result<Plan> {
             // Several parts would each have to be centred on the means of all.
             let pieces = at_site.iter().map(|&part| parts[part].clone()).collect();
             let Some(rows) = builder.stacked(&site, ReorgOp::Vstack, pieces)? else { continue };
-            released.push(builder.push(&site, aggregate(AggregateFunction::Moments), vec![rows.clone()])?);
+            released.push(builder.push(&site, aggregate(AggregateFunction::WideMoments), vec![rows.clone()])?);
             let means = builder.push(&site, aggregate(AggregateFunction::Mean), vec![rows.clone()])?;
             let subtract = Binary { function: BinaryFunction::Subtract, scalar: None };
             centred.push(builder.push(&site, ElementwiseOp::Binary(subtract), vec![rows, means])?);
@@ -61,11 +61,11 @@ mod tests {
         let cov = plan(std::slice::from_ref(&x), 1).unwrap();
         let expected = [
             "a vstack(0.0 0.2)",
-            "a moments(%0)",
+            "a wide_moments(%0)",
             "a mean(%0)",
             "a subtract(%0 %2)",
             "a gram(%3)",
-            "b moments(0.1)",
+            "b wide_moments(0.1)",
             "b mean(0.1)",
             "b subtract(0.1 %6)",
             "b gram(%7)",

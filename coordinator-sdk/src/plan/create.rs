@@ -1,6 +1,9 @@
 //! `fill` and `rand` on a layout: each part is a region of the whole, so that numbers do not depend on the layout.
 
-use fondaco_proto::op::{CreateOp, Fill, Rand};
+use fondaco_proto::{
+    Op,
+    op::{CreateOp, Fill, Rand, Sample, Seq},
+};
 
 use super::{Builder, Plan};
 use crate::{Error, Result, layout::Layout};
@@ -8,6 +11,7 @@ use crate::{Error, Result, layout::Layout};
 /// `op` describes the whole, of the layout's shape.
 pub(super) fn plan(op: &CreateOp, onto: Option<&Layout>, mut builder: Builder) -> Result<Plan> {
     let layout = onto.ok_or_else(|| Error::plan("what is created needs a layout"))?;
+    Op::Create(op.clone()).shape(&[])?;
     let mut parts = Vec::new();
     for part in layout.parts() {
         let shape = part.shape();
@@ -19,6 +23,18 @@ pub(super) fn plan(op: &CreateOp, onto: Option<&Layout>, mut builder: Builder) -
                 column_offset: rand.column_offset + part.columns.start,
                 ..*rand
             }),
+            CreateOp::Seq(seq) => CreateOp::Seq(Seq {
+                shape,
+                row_offset: seq.row_offset + part.rows.start,
+                column_offset: seq.column_offset + part.columns.start,
+                ..*seq
+            }),
+            CreateOp::Sample(sample) => CreateOp::Sample(Sample {
+                shape,
+                row_offset: sample.row_offset + part.rows.start,
+                column_offset: sample.column_offset + part.columns.start,
+                ..*sample
+            }),
             CreateOp::Read(_) => return Err(Error::plan("read binds what a site has, at its extent")),
             CreateOp::Put(_) => return Err(Error::plan("a local array is put by scatter")),
         };
@@ -29,7 +45,7 @@ pub(super) fn plan(op: &CreateOp, onto: Option<&Layout>, mut builder: Builder) -
 
 #[cfg(test)]
 mod tests {
-    use fondaco_proto::{Op, Shape, op::Distribution};
+    use fondaco_proto::{Shape, op::Distribution};
 
     use super::super::{plan, testing::*};
     use super::*;

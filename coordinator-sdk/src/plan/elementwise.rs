@@ -25,13 +25,25 @@ pub(super) fn plan(op: ElementwiseOp, mut builder: Builder) -> Result<Plan> {
         let results = builder.each(&rows, op, |part| vec![parts[part].clone()])?;
         return Ok(builder.fed(rows, results));
     }
+    let (layout, operands) = arranged(name, out, &mut builder)?;
+    let inputs = |part: usize| operands.iter().map(|parts: &Vec<Input>| parts[part].clone()).collect();
+    let parts = builder.each(&layout, op, inputs)?;
+    Ok(builder.fed(layout, parts))
+}
+
+/// The layout of what has the shape `out` of all arguments, broadcast, and what each part of it takes of each of them.
+pub(super) fn arranged(name: &str, out: Shape, builder: &mut Builder) -> Result<(Layout, Vec<Vec<Input>>)> {
     // Each operand in several parts may say where the result is, before those that are whole.
     let layouts = (0..builder.args.len()).filter_map(|arg| builder.layout(arg));
     let (whole, several): (Vec<_>, Vec<_>) = layouts.map(|layout| stretched(layout, out)).partition(is_whole);
     let mut failure = None;
-    for reference in several.iter().chain(&whole) {
-        match attempt(name, op, builder.clone(), reference) {
-            Ok(plan) => return Ok(plan),
+    for reference in several.into_iter().chain(whole) {
+        let mut attempt = builder.clone();
+        match regions(name, &mut attempt, &reference) {
+            Ok(operands) => {
+                *builder = attempt;
+                return Ok((reference, operands));
+            }
             Err(error) => failure = failure.or(Some(error)),
         }
     }
@@ -49,20 +61,20 @@ fn stretched(layout: &Layout, out: Shape) -> Layout {
     if down.shape().columns == out.columns { down } else { down.with_across(Cut::Rows, out.columns) }
 }
 
-fn attempt(name: &str, op: ElementwiseOp, mut builder: Builder, reference: &Layout) -> Result<Plan> {
+/// For each argument, what the parts of the reference take of it.
+fn regions(name: &str, builder: &mut Builder, reference: &Layout) -> Result<Vec<Vec<Input>>> {
     let out = reference.shape();
-    let mut inputs: Vec<Vec<Input>> = vec![Vec::new(); reference.parts().len()];
-    for arg in 0..builder.args.len() {
+    let mut operands: Vec<Vec<Input>> = vec![Vec::new(); builder.args.len()];
+    for (arg, inputs) in operands.iter_mut().enumerate() {
         let shape = builder.args[arg].shape();
         let of = |have: u64, need: u64, range: &Range<u64>| if have == need { range.clone() } else { 0..have };
-        for (part, inputs) in reference.parts().iter().zip(&mut inputs) {
+        for part in reference.parts() {
             let rows = of(shape.rows, out.rows, &part.rows);
             let columns = of(shape.columns, out.columns, &part.columns);
             inputs.push(builder.region(name, arg, &part.site, (rows, columns))?);
         }
     }
-    let parts = builder.each(reference, op, |part| inputs[part].clone())?;
-    Ok(builder.fed(reference.clone(), parts))
+    Ok(operands)
 }
 
 #[cfg(test)]

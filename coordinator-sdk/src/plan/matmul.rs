@@ -2,6 +2,7 @@
 //! stays at the sites. With columns of X at different sites, `X.T @ X`, `X.T @ Y` and the chains are relayed.
 
 mod chain;
+mod factorised;
 
 use fondaco_proto::{Op, op::MatmulOp};
 
@@ -29,6 +30,7 @@ pub(super) fn plan(op: MatmulOp, builder: Builder) -> Result<Plan> {
                 None => summed(op, builder, 1, &[0], grouped),
             }
         }
+        MatmulOp::Factorised(op) => factorised::plan(op, builder),
     }
 }
 

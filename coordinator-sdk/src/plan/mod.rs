@@ -1,7 +1,7 @@
 //! Planning: `(operator, layouts) -> instructions per site, and what the coordinator does with their results`.
 //! Pure; nothing here is sent.
 
-mod aggregate;
+pub(crate) mod aggregate;
 mod align;
 pub(crate) mod cov;
 mod create;
@@ -414,6 +414,6 @@ mod testing {
     }
 
     pub(super) fn combined(plan: &Plan) -> Combine {
-        gathered(plan).combine
+        gathered(plan).combine.clone()
     }
 }

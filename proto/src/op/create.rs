@@ -1,5 +1,9 @@
 //! Values out of nothing, or out of a dataset.
 
+mod sequence;
+
+pub use sequence::{Sample, Seq};
+
 use crate::{
     Axes, Block, Canonical, Effect, Error, Result, Shape, canonical, op::unknown, vocabulary::vocabulary, wire,
 };
@@ -18,6 +22,10 @@ pub enum CreateOp {
     Fill(Fill),
     /// Seeded random numbers.
     Rand(Rand),
+    /// `np.arange`, row by row.
+    Seq(Seq),
+    /// Seeded draws out of `0..population`.
+    Sample(Sample),
 }
 
 /// Columns of a dataset as a matrix `(matching rows, columns)`; nulls read as NaN.
@@ -151,6 +159,8 @@ impl CreateOp {
             Self::Put(_) => "put",
             Self::Fill(_) => "fill",
             Self::Rand(_) => "rand",
+            Self::Seq(_) => "seq",
+            Self::Sample(_) => "sample",
         }
     }
 
@@ -160,6 +170,8 @@ impl CreateOp {
             Self::Put(block) => Ok(block.shape()),
             Self::Fill(fill) => Ok(fill.shape),
             Self::Rand(rand) => Ok(rand.shape),
+            Self::Seq(seq) => seq.shape(),
+            Self::Sample(sample) => sample.shape(),
         }
     }
 
@@ -167,7 +179,7 @@ impl CreateOp {
         match self {
             Self::Read(_) => Effect::keeping(Axes::Rows, true).native_if(true),
             Self::Fill(_) => Effect::keeping(Axes::None, true),
-            Self::Put(_) | Self::Rand(_) => Effect::keeping(Axes::None, false),
+            Self::Put(_) | Self::Rand(_) | Self::Seq(_) | Self::Sample(_) => Effect::keeping(Axes::None, false),
         }
     }
 
@@ -187,6 +199,8 @@ impl CreateOp {
                     Distribution::Bernoulli { p } => out.tag(3).f64(p),
                 };
             }
+            Self::Seq(seq) => seq.write_canonical(out.tag(5)),
+            Self::Sample(sample) => sample.write_canonical(out.tag(6)),
         }
     }
 }
@@ -317,11 +331,7 @@ impl TryFrom<wire::RandOp> for Rand {
             Wire::Normal(_) => return Err(Error::invalid("rand: std must not be negative")),
             Wire::Bernoulli(b) => Distribution::Bernoulli { p: probability("p", b.p)? },
         };
-        let edge = |offset: u64, extent: u64| {
-            offset.checked_add(extent).ok_or_else(|| Error::invalid("rand: the region ends beyond 2^64"))
-        };
-        edge(rand.row_offset, rand.rows)?;
-        edge(rand.column_offset, rand.columns)?;
+        sequence::within("rand", [(rand.row_offset, rand.rows), (rand.column_offset, rand.columns)])?;
         Ok(Self {
             shape: Shape::new(rand.rows, rand.columns),
             seed: rand.seed,
@@ -362,6 +372,8 @@ impl TryFrom<wire::CreateOp> for CreateOp {
             Op::Put(block) => Self::Put(block.try_into()?),
             Op::Fill(fill) => Self::Fill(Fill { shape: Shape::new(fill.rows, fill.columns), value: fill.value }),
             Op::Rand(rand) => Self::Rand(rand.try_into()?),
+            Op::Seq(seq) => Self::Seq(seq.try_into()?),
+            Op::Sample(sample) => Self::Sample(sample.try_into()?),
         })
     }
 }
@@ -377,6 +389,8 @@ impl From<CreateOp> for wire::CreateOp {
                     Op::Fill(wire::FillOp { rows: shape.rows, columns: shape.columns, value })
                 }
                 CreateOp::Rand(rand) => Op::Rand(rand.into()),
+                CreateOp::Seq(seq) => Op::Seq(seq.into()),
+                CreateOp::Sample(sample) => Op::Sample(sample.into()),
             }),
         }
     }

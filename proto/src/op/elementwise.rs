@@ -80,6 +80,8 @@ pub enum Ternary {
         /// By what.
         value: f64,
     },
+    /// `np.clip(X, low, high)` with matrices of bounds.
+    ClipBetween,
 }
 
 impl ElementwiseOp {
@@ -90,7 +92,7 @@ impl ElementwiseOp {
             Self::Ternary(Ternary::Where) => "where",
             Self::Ternary(Ternary::PlusMultiply(_)) => "plus_multiply",
             Self::Ternary(Ternary::MinusMultiply(_)) => "minus_multiply",
-            Self::Ternary(Ternary::Clip { .. }) => "clip",
+            Self::Ternary(Ternary::Clip { .. } | Ternary::ClipBetween) => "clip",
             Self::Ternary(Ternary::Replace { .. }) => "replace",
         }
     }
@@ -100,7 +102,7 @@ impl ElementwiseOp {
             Self::Unary(_) | Self::Ternary(Ternary::Clip { .. } | Ternary::Replace { .. }) => 1,
             Self::Binary(Binary { scalar, .. }) => 2 - usize::from(scalar.is_some()),
             Self::Ternary(Ternary::PlusMultiply(_) | Ternary::MinusMultiply(_)) => 2,
-            Self::Ternary(Ternary::Where) => 3,
+            Self::Ternary(Ternary::Where | Ternary::ClipBetween) => 3,
         })
     }
 
@@ -186,7 +188,7 @@ impl ElementwiseOp {
         matches!(
             self,
             Self::Binary(Binary { function: Maximum | Minimum, .. })
-                | Self::Ternary(Ternary::Where | Ternary::Clip { .. })
+                | Self::Ternary(Ternary::Where | Ternary::Clip { .. } | Ternary::ClipBetween)
         )
     }
 
@@ -228,6 +230,7 @@ impl ElementwiseOp {
                     Ternary::MinusMultiply(s) => out.tag(3).f64(*s),
                     Ternary::Clip { low, high } => out.tag(4).f64(*low).f64(*high),
                     Ternary::Replace { pattern, value } => out.tag(5).f64(*pattern).f64(*value),
+                    Ternary::ClipBetween => out.tag(6),
                 };
             }
         }
@@ -266,6 +269,7 @@ impl TryFrom<wire::ElementwiseOp> for ElementwiseOp {
                 ternary_op::Op::MinusMultiply(axpy) => Ternary::MinusMultiply(axpy.scale),
                 ternary_op::Op::Clip(clip) => Ternary::Clip { low: clip.low, high: clip.high },
                 ternary_op::Op::Replace(r) => Ternary::Replace { pattern: r.pattern, value: r.value },
+                ternary_op::Op::ClipBetween(_) => Ternary::ClipBetween,
             }),
         })
     }
@@ -292,6 +296,7 @@ impl From<ElementwiseOp> for wire::ElementwiseOp {
                     Ternary::Replace { pattern, value } => {
                         ternary_op::Op::Replace(ternary_op::Replace { pattern, value })
                     }
+                    Ternary::ClipBetween => ternary_op::Op::ClipBetween(ternary_op::ClipBetween {}),
                 }),
             }),
         };

@@ -1,27 +1,69 @@
 //! Products. Those that sum over rows take any number of row parts, one group of inputs per part.
 
+mod factorised;
+
+pub use factorised::{Factorised, LossWeights};
+
 use crate::{
     Axes, Canonical, Effect, Error, Facet, Measure, Result, Selection, Shape,
     op::{Arity, unknown},
-    vocabulary::vocabulary,
-    wire,
+    unfused::{self, Unfused},
+    wire::{self, MatmulKind},
 };
 
-vocabulary! {
-    /// A product. `X` is `(n, d)`; parts `X_1, X_2, ..` are row parts of it.
-    MatmulOp from wire::MatmulKind {
-        Product = "matmul",
-        Gram = "gram",
-        Cross = "cross",
-        Mmchain = "mmchain",
-        MmchainWeighted = "mmchain_weighted",
-        MmchainMinus = "mmchain_minus",
-    }
+/// A product. `X` is `(n, d)`; parts `X_1, X_2, ..` are row parts of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MatmulOp {
+    /// `X @ Y`.
+    Product,
+    /// `X.T @ X`.
+    Gram,
+    /// `X.T @ Y`.
+    Cross,
+    /// `X.T @ (X @ v)`.
+    Mmchain,
+    /// `X.T @ (w * (X @ v))`.
+    MmchainWeighted,
+    /// `X.T @ ((X @ v) - y)`.
+    MmchainMinus,
+    /// Of X and the product of two thin factors, which is never built.
+    Factorised(Factorised),
 }
 
 impl MatmulOp {
+    /// Every member without parameters, in the order of their codes.
+    pub const ALL: &'static [Self] =
+        &[Self::Product, Self::Gram, Self::Cross, Self::Mmchain, Self::MmchainWeighted, Self::MmchainMinus];
+
+    /// The name that users see.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Product => "matmul",
+            Self::Gram => "gram",
+            Self::Cross => "cross",
+            Self::Mmchain => "mmchain",
+            Self::MmchainWeighted => "mmchain_weighted",
+            Self::MmchainMinus => "mmchain_minus",
+            Self::Factorised(op) => op.name(),
+        }
+    }
+
+    /// The code on the wire; unspecified for what has a message of its own.
+    fn kind(self) -> MatmulKind {
+        match self {
+            Self::Product => MatmulKind::Product,
+            Self::Gram => MatmulKind::Gram,
+            Self::Cross => MatmulKind::Cross,
+            Self::Mmchain => MatmulKind::Mmchain,
+            Self::MmchainWeighted => MatmulKind::MmchainWeighted,
+            Self::MmchainMinus => MatmulKind::MmchainMinus,
+            Self::Factorised(_) => MatmulKind::Unspecified,
+        }
+    }
+
     pub(super) fn arity(self) -> Arity {
         let (fixed, group) = match self {
+            Self::Factorised(op) => return op.arity(),
             Self::Product | Self::Cross => (0, 2),
             Self::Gram => (0, 1),
             Self::Mmchain => (1, 1),
@@ -37,6 +79,9 @@ impl MatmulOp {
             let shapes: Vec<String> = shapes.iter().map(Shape::to_string).collect();
             Error::invalid(format!("{}: {rule}, but the shapes are {}", self.name(), shapes.join(", ")))
         };
+        if let Self::Factorised(op) = self {
+            return op.shape(inputs);
+        }
         let (fixed, group) = match self.arity() {
             Arity::Groups { fixed, group } => (fixed, group),
             Arity::Exactly(n) => (n, 1),
@@ -60,6 +105,7 @@ impl MatmulOp {
                     }
                     head[0]
                 }
+                Self::Factorised(op) => return op.shape(inputs),
             };
             if *result.get_or_insert(shape) != shape {
                 return Err(wrong("all parts must give the same shape", inputs));
@@ -82,11 +128,24 @@ impl MatmulOp {
             }
             Self::MmchainWeighted => mmchain(inputs, 2),
             Self::MmchainMinus => mmchain(inputs, 2),
+            Self::Factorised(op) => unfused::effect(&op.unfused(inputs.len()), inputs),
+        }
+    }
+
+    pub(super) fn unfused(self, inputs: usize) -> Option<Vec<Unfused>> {
+        match self {
+            Self::Factorised(op) => Some(op.unfused(inputs)),
+            Self::Product | Self::Gram | Self::Cross | Self::Mmchain | Self::MmchainWeighted | Self::MmchainMinus => {
+                None
+            }
         }
     }
 
     pub(super) fn write_canonical(self, out: &mut Canonical) {
-        out.code(self.code());
+        out.code(self.kind() as i32);
+        if let Self::Factorised(op) = self {
+            op.write_canonical(out);
+        }
     }
 }
 
@@ -195,12 +254,26 @@ impl TryFrom<wire::MatmulOp> for MatmulOp {
     type Error = Error;
 
     fn try_from(op: wire::MatmulOp) -> Result<Self> {
-        Self::from_code(op.kind).ok_or_else(|| unknown("matmul"))
+        let kind = Self::ALL.iter().copied().find(|member| member.kind() as i32 == op.kind);
+        match (kind, op.factorised) {
+            (Some(kind), None) => Ok(kind),
+            (None, Some(factorised)) if op.kind == 0 => Ok(Self::Factorised(factorised.try_into()?)),
+            _neither_or_both => Err(unknown("matmul")),
+        }
     }
 }
 
 impl From<MatmulOp> for wire::MatmulOp {
     fn from(op: MatmulOp) -> Self {
-        Self { kind: op.code() }
+        let factorised = match op {
+            MatmulOp::Factorised(op) => Some(op.into()),
+            MatmulOp::Product
+            | MatmulOp::Gram
+            | MatmulOp::Cross
+            | MatmulOp::Mmchain
+            | MatmulOp::MmchainWeighted
+            | MatmulOp::MmchainMinus => None,
+        };
+        Self { kind: op.kind() as i32, factorised }
     }
 }

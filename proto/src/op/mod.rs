@@ -8,15 +8,18 @@ mod reorg;
 mod slice;
 mod stats;
 
-pub use aggregate::{AggregateFunction, AggregateOp, Axis, scaled};
-pub use create::{Compare, CompareOp, CreateOp, Distribution, Fill, Filter, Literal, Rand, Read};
+pub use aggregate::{
+    AggregateFunction, AggregateOp, Axis, CentralMoments, Cumulate, CumulateFunction, Distinct, Reduce, SumProduct,
+    scaled,
+};
+pub use create::{Compare, CompareOp, CreateOp, Distribution, Fill, Filter, Literal, Rand, Read, Sample, Seq};
 pub use elementwise::{Binary, BinaryFunction, ElementwiseOp, Scalar, Ternary, Unary};
-pub use matmul::MatmulOp;
+pub use matmul::{Factorised, LossWeights, MatmulOp};
 pub use reorg::ReorgOp;
 pub use slice::SliceOp;
 pub use stats::{GroupFunction, Ranks, StatsOp};
 
-use crate::{Canonical, Effect, Error, Facet, Result, Shape, wire};
+use crate::{Canonical, Effect, Error, Facet, Result, Shape, unfused::Unfused, wire};
 
 /// A pure function of values.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,6 +154,15 @@ impl Op {
         }
     }
 
+    /// For an operator that stands for several: those, for so many inputs.
+    pub fn unfused(&self, inputs: usize) -> Option<Vec<Unfused>> {
+        match self {
+            Self::Aggregate(op) => op.unfused(inputs),
+            Self::Matmul(op) => op.unfused(inputs),
+            Self::Create(_) | Self::Elementwise(_) | Self::Reorg(_) | Self::Slice(_) | Self::Stats(_) => None,
+        }
+    }
+
     pub(crate) fn write_canonical(&self, out: &mut Canonical) {
         match self {
             Self::Create(op) => op.write_canonical(out.tag(1)),
@@ -163,6 +175,25 @@ impl Op {
         }
     }
 }
+
+macro_rules! families {
+    ($($family:ident($op:ident)),+) => {
+        $(impl From<$op> for Op {
+            fn from(op: $op) -> Self {
+                Self::$family(op)
+            }
+        })+
+    };
+}
+families!(
+    Create(CreateOp),
+    Elementwise(ElementwiseOp),
+    Aggregate(AggregateOp),
+    Matmul(MatmulOp),
+    Reorg(ReorgOp),
+    Slice(SliceOp),
+    Stats(StatsOp)
+);
 
 /// The error for an operator of a newer protocol, or none at all.
 fn unknown(family: &str) -> Error {

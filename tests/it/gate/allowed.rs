@@ -15,7 +15,7 @@ type Use = (&'static str, fn(&mut Program, u64) -> u64, fn(&Array2<f64>) -> Arra
 fn by(kind: MatmulOp, x: &Array2<f64>, more: &[&Array2<f64>]) -> Array2<f64> {
     let inputs: Vec<&Array2<f64>> = match kind {
         MatmulOp::Mmchain | MatmulOp::MmchainWeighted | MatmulOp::MmchainMinus => [&[more[0], x], &more[1..]].concat(),
-        MatmulOp::Product | MatmulOp::Gram | MatmulOp::Cross => [&[x], more].concat(),
+        MatmulOp::Product | MatmulOp::Gram | MatmulOp::Cross | MatmulOp::Factorised(_) => [&[x], more].concat(),
     };
     oracle::eval(&op::matmul(kind), &inputs)
 }

@@ -6,7 +6,10 @@
 
 use fondaco_proto::{
     ErrorCode, Op, Shape,
-    op::{AggregateFunction, Axis, BinaryFunction, GroupFunction, MatmulOp, Ranks, StatsOp, Ternary, Unary},
+    op::{
+        AggregateFunction, Axis, BinaryFunction, CumulateFunction, Distinct, Factorised, GroupFunction, LossWeights,
+        MatmulOp, Ranks, StatsOp, Ternary, Unary,
+    },
 };
 use ndarray::{Array2, arr2};
 
@@ -58,7 +61,18 @@ fn program(random: &mut Random, data: &Array2<f64>) -> Vec<Node> {
             let (a, b) = (random.below(nodes.len()), random.below(nodes.len()));
             if random.below(3) == 0 { a } else { a.max(b) }
         };
-        let inputs: Vec<usize> = (0..inputs).map(|_| pick(random)).collect();
+        let mut inputs: Vec<usize> = (0..inputs).map(|_| pick(random)).collect();
+        // Of a factorisation few shapes fit.
+        if let Op::Matmul(MatmulOp::Factorised(_)) = op {
+            let of_shape = |random: &mut Random, rows: usize, columns: u64| {
+                let fits = |node: &&usize| nodes[**node].shape == Shape::new(rows as u64, columns);
+                let fitting: Vec<usize> = (0..nodes.len()).collect();
+                let fitting: Vec<usize> = fitting.iter().filter(fits).copied().collect();
+                fitting[random.below(fitting.len())]
+            };
+            let (v, x, u) = (of_shape(random, 2, 1), of_shape(random, ROWS, 2), of_shape(random, ROWS, 1));
+            inputs = [v, x, u, of_shape(random, ROWS, 2)][..inputs.len()].to_vec();
+        }
         let shapes: Vec<Shape> = inputs.iter().map(|&input| nodes[input].shape).collect();
         if let Ok(shape) = op.shape(&shapes)
             && shape.rows <= 30
@@ -76,10 +90,10 @@ fn program(random: &mut Random, data: &Array2<f64>) -> Vec<Node> {
 
 /// An operator, and how many inputs it gets.
 fn step(random: &mut Random) -> (Op, usize) {
-    use AggregateFunction::{Max, Mean, Moments, Sum, Sumsq, Var};
+    use AggregateFunction::{Argmax, Kurtosis, Max, Mean, Moment3, Moments, Skew, Sum, Sumsq, Var, WideMoments};
     use BinaryFunction::{Add, Divide, Greater, Less, Maximum, Minimum, Multiply, Subtract};
     let number = *random.pick(&[-1.0, 0.0, 0.5, 0.8, 2.0, 3.0]);
-    match random.below(18) {
+    match random.below(20) {
         0 => (op::unary(*random.pick(&[Unary::Negative, Unary::Abs, Unary::Exp, Unary::Sigmoid, Unary::Tanh])), 1),
         1 => (op::with(*random.pick(&[Add, Multiply, Subtract, Maximum, Minimum]), number), 1),
         2 => (op::with(*random.pick(&[Greater, Less]), 0.3), 1),
@@ -88,7 +102,8 @@ fn step(random: &mut Random) -> (Op, usize) {
         5 => (op::ternary(*random.pick(&[Ternary::MinusMultiply(0.7), Ternary::PlusMultiply(2.0)])), 2),
         6 | 7 => {
             let axis = *random.pick(&[Axis::Columns, Axis::Columns, Axis::All, Axis::Rows]);
-            (op::aggregate(*random.pick(&[Sum, Sum, Mean, Var, Sumsq, Moments, Max]), axis), 1)
+            let functions = [Sum, Sum, Mean, Var, Sumsq, Moments, Max, Argmax, WideMoments, Moment3, Skew, Kurtosis];
+            (op::aggregate(*random.pick(&functions), axis), 1)
         }
         8 | 9 => {
             let kinds = [(MatmulOp::Gram, 1), (MatmulOp::Product, 2), (MatmulOp::Cross, 2), (MatmulOp::Mmchain, 2)];
@@ -104,6 +119,8 @@ fn step(random: &mut Random) -> (Op, usize) {
         11 | 12 => chosen(random),
         13 | 14 => moved(random),
         15 | 16 => cells(random),
+        17 => several(random),
+        18 => factorised(random),
         _ => {
             let start = random.below(4) as u64;
             let end = start + 4 + random.below(8) as u64;
@@ -160,6 +177,27 @@ fn cells(random: &mut Random) -> (Op, usize) {
         _ => (StatsOp::WeightedCov, 2),
     };
     (Op::Stats(op), inputs)
+}
+
+/// Aggregates that are no reductions, and how many inputs they take.
+fn several(random: &mut Random) -> (Op, usize) {
+    match random.below(4) {
+        0 => (op::cumulate(*random.pick(CumulateFunction::ALL), *random.pick(&[Axis::Columns, Axis::Rows])), 1),
+        1 => (op::sum_product(2, *random.pick(&[Axis::Columns, Axis::All])), 2),
+        2 => (op::sum_product(3, Axis::Columns), 3),
+        _ => (if random.below(2) == 0 { op::trace() } else { op::distinct(Distinct::Count) }, 1),
+    }
+}
+
+/// Of X and U @ V.T, and how many inputs that takes.
+fn factorised(random: &mut Random) -> (Op, usize) {
+    let (loss, weighted) = (Factorised::Loss(LossWeights::None), Factorised::Loss(LossWeights::Given));
+    let others = [Factorised::Divided, Factorised::DividedLeft, Factorised::Times(Unary::Tanh)];
+    match random.below(4) {
+        0 => (op::factorised(loss), 3),
+        1 => (op::factorised(weighted), 4),
+        _ => (op::factorised(*random.pick(&others)), 3),
+    }
 }
 
 /// All values of a program over these data.

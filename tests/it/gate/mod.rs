@@ -1,5 +1,6 @@
 //! Law 5: no sequence of calls makes a worker emit a value that its label forbids.
 
+mod aggregates;
 mod allowed;
 mod attacks;
 mod caps;

@@ -5,8 +5,9 @@ use std::ops::Range;
 use fondaco_proto::{
     Block, Op, Shape,
     op::{
-        AggregateFunction, AggregateOp, Axis, Binary, BinaryFunction, Compare, CompareOp, CreateOp, Distribution,
-        ElementwiseOp, Fill, Filter, Literal, MatmulOp, Rand, Read, ReorgOp, Scalar, SliceOp, Ternary, Unary,
+        AggregateFunction, AggregateOp, Axis, Binary, BinaryFunction, Compare, CompareOp, CreateOp, Cumulate,
+        CumulateFunction, Distinct, Distribution, ElementwiseOp, Factorised, Fill, Filter, Literal, MatmulOp, Rand,
+        Read, ReorgOp, Scalar, SliceOp, SumProduct, Ternary, Unary,
     },
 };
 use ndarray::Array2;
@@ -85,6 +86,28 @@ pub fn divide() -> Op {
 
 pub fn aggregate(function: AggregateFunction, axis: Axis) -> Op {
     Op::Aggregate(AggregateOp::new(function, axis))
+}
+
+pub fn cumulate(function: CumulateFunction, axis: Axis) -> Op {
+    Op::Aggregate(AggregateOp::Cumulate(Cumulate { function, axis, carried: false }))
+}
+
+/// Of two or three factors.
+pub fn sum_product(factors: u8, axis: Axis) -> Op {
+    Op::Aggregate(AggregateOp::SumProduct(SumProduct { factors, axis }))
+}
+
+pub fn trace() -> Op {
+    Op::Aggregate(AggregateOp::Trace)
+}
+
+pub fn distinct(what: Distinct) -> Op {
+    Op::Aggregate(AggregateOp::Distinct(what))
+}
+
+/// Of V, X, U and, where there are weights, W.
+pub fn factorised(op: Factorised) -> Op {
+    Op::Matmul(MatmulOp::Factorised(op))
 }
 
 /// One sum per column.

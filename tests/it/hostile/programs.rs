@@ -15,6 +15,14 @@ fn apply(output: u64, op: Option<wire::Op>, inputs: &[u64]) -> wire::Instruction
     wire::Instruction { effect: Some(Effect::Apply(wire::Apply { output, op, inputs: inputs.to_vec() })) }
 }
 
+fn aggregate(function: i32, axis: i32, ddof: u32) -> Option<wire::Op> {
+    family(Family::Aggregate(wire::AggregateOp { function, axis, ddof, other: None }))
+}
+
+fn other(other: wire::aggregate_op::Other) -> Option<wire::Op> {
+    family(Family::Aggregate(wire::AggregateOp { other: Some(other), ..Default::default() }))
+}
+
 fn family(family: Family) -> Option<wire::Op> {
     Some(wire::Op { family: Some(family) })
 }
@@ -34,7 +42,7 @@ async fn second(client: &Client, instruction: wire::Instruction) -> crate::harne
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operators_that_there_are_not() {
-    use wire::{create_op, elementwise_op, filter, reorg_op, slice_op, ternary_op};
+    use wire::{aggregate_op::Other, create_op, elementwise_op, filter, reorg_op, slice_op, ternary_op};
     let site = Plan::new().limits(|limits| limits.reuse = false).start().await;
     let ada = site.client("ada").await;
     let x = ada.bind(|p| p.fill(3, 3, 1.0)).await.unwrap();
@@ -66,10 +74,15 @@ async fn operators_that_there_are_not() {
                 op: Some(ternary_op::Op::Where(ternary_op::Where {})),
             }))),
         ),
-        ("an unknown aggregate", family(Family::Aggregate(wire::AggregateOp { function: 55, axis: 1, ddof: 0 }))),
-        ("an aggregate without axis", family(Family::Aggregate(wire::AggregateOp { function: 1, axis: 0, ddof: 0 }))),
-        ("a sum with ddof", family(Family::Aggregate(wire::AggregateOp { function: 1, axis: 1, ddof: 1 }))),
-        ("an unknown product", family(Family::Matmul(wire::MatmulOp { kind: 44 }))),
+        ("an unknown aggregate", aggregate(55, 1, 0)),
+        ("an aggregate without axis", aggregate(1, 0, 0)),
+        ("a sum with ddof", aggregate(1, 1, 1)),
+        ("a skew with ddof", aggregate(28, 1, 2)),
+        ("cumulative over all", other(Other::Cumulate(wire::CumulateOp { function: 1, axis: 1, carried: false }))),
+        ("a product of four", other(Other::SumProduct(wire::SumProductOp { factors: 4, axis: 1 }))),
+        ("distinct nothing", other(Other::Distinct(wire::DistinctOp { what: None }))),
+        ("an unknown product", family(Family::Matmul(wire::MatmulOp { kind: 44, factorised: None }))),
+        ("neither product", family(Family::Matmul(wire::MatmulOp { kind: 1, factorised: Some(Default::default()) }))),
         ("an unknown reorg", family(Family::Reorg(wire::ReorgOp { op: Some(reorg_op::Op::Kind(33)) }))),
         ("an empty reorg", family(Family::Reorg(wire::ReorgOp { op: None }))),
         ("an empty slice op", family(Family::Slice(wire::SliceOp { op: None }))),

@@ -4,8 +4,8 @@ use fondaco::{
     AggregateFunction, BinaryFunction, Distribution, FedMatrix, Federation, Layout, Op, Operand, Outcome, Pending,
     Shape, Unary,
     op::{
-        AggregateOp, Axis, Binary, ElementwiseOp, GroupFunction, MatmulOp, Ranks, ReorgOp, Scalar, SliceOp, StatsOp,
-        Ternary,
+        AggregateOp, Axis, Binary, CumulateFunction, Distinct, ElementwiseOp, Factorised, GroupFunction, LossWeights,
+        MatmulOp, Ranks, ReorgOp, Scalar, SliceOp, StatsOp, SumProduct, Ternary,
     },
 };
 use ndarray::Array2;
@@ -76,15 +76,18 @@ pub async fn every(fed: &Federation, placed: &Placed) -> Vec<(String, Pending)> 
             MatmulOp::Cross => vec![x.into(), y.into()],
             MatmulOp::Mmchain => vec![column(), x.into()],
             MatmulOp::MmchainWeighted | MatmulOp::MmchainMinus => vec![column(), x.into(), w.into()],
+            MatmulOp::Factorised(_) => continue,
         };
         results.push(apply(Op::Matmul(op), operands));
     }
+    results.extend(factorised(&apply, placed));
     let turned = || Operand::from(Array2::from_shape_fn((2, x.nrows() as usize), |(i, j)| ((i + j) % 7) as f64 - 2.5));
     results.push(apply(Op::Matmul(MatmulOp::Product), vec![turned(), x.into()]));
     results.extend(reorganised(&apply, placed));
     results.extend(sliced(&apply, placed));
     results.extend(stats(&apply, placed));
     results.extend(created(fed, x.layout()));
+    results.extend(cumulated(x).await);
     let some = x.filter_rows(w.greater(0.2).expect("numbers can be compared")).await.expect("rows are aligned");
     results.push(("filter_rows".to_owned(), released(Outcome::Fed(some))));
     let distinct = at_one_site(x).unique(1).await.expect("it is at one site");
@@ -133,6 +136,25 @@ fn sliced(apply: &impl Fn(Op, Vec<Operand>) -> (String, Pending), placed: &Place
     cases.into_iter().map(|(op, operands)| apply(Op::Slice(op), operands)).collect()
 }
 
+fn factorised(apply: &impl Fn(Op, Vec<Operand>) -> (String, Pending), placed: &Placed) -> Vec<(String, Pending)> {
+    let Placed { x, y, w, v } = placed;
+    let members = [
+        Factorised::Loss(LossWeights::None),
+        Factorised::Loss(LossWeights::Nonzero),
+        Factorised::Loss(LossWeights::Given),
+        Factorised::Times(Unary::Tanh),
+        Factorised::Divided,
+        Factorised::DividedLeft,
+        Factorised::CrossEntropy { epsilon: 9.0 },
+    ];
+    let of = |op: Factorised| {
+        let mut operands = vec![Operand::from(v.t()), x.into(), w.into()];
+        operands.extend((op == Factorised::Loss(LossWeights::Given)).then(|| y.into()));
+        apply(Op::Matmul(MatmulOp::Factorised(op)), operands)
+    };
+    members.into_iter().map(of).collect()
+}
+
 fn elementwise(apply: &impl Fn(Op, Vec<Operand>) -> (String, Pending), placed: &Placed) -> Vec<(String, Pending)> {
     let Placed { x, y, w, v } = placed;
     let mut results = Vec::new();
@@ -153,9 +175,10 @@ fn elementwise(apply: &impl Fn(Op, Vec<Operand>) -> (String, Pending), placed: &
         Ternary::MinusMultiply(-7.0),
         Ternary::Clip { low: -0.5, high: 1e9 },
         Ternary::Replace { pattern: f64::NAN, value: 0.25 },
+        Ternary::ClipBetween,
     ] {
         let operands = match ternary {
-            Ternary::Where => vec![x.into(), y.into(), w.into()],
+            Ternary::Where | Ternary::ClipBetween => vec![x.into(), y.into(), w.into()],
             Ternary::PlusMultiply(_) | Ternary::MinusMultiply(_) => vec![x.into(), y.into()],
             Ternary::Clip { .. } | Ternary::Replace { .. } => vec![x.into()],
         };
@@ -171,6 +194,38 @@ fn aggregates(apply: &impl Fn(Op, Vec<Operand>) -> (String, Pending), placed: &P
             let op = Op::Aggregate(AggregateOp::new(function, axis));
             let (name, pending) = apply(op, vec![(&placed.x).into()]);
             results.push((format!("{name} {}", axis.name()), pending));
+        }
+    }
+    let Placed { x, y, w, .. } = placed;
+    for axis in [Axis::All, Axis::Columns] {
+        let product = |factors| Op::Aggregate(AggregateOp::SumProduct(SumProduct { factors, axis }));
+        results.push(apply(product(2), vec![x.into(), w.into()]));
+        results.push(apply(product(3), vec![x.into(), y.into(), w.into()]));
+    }
+    let here = at_one_site(x);
+    let square =
+        here.slice(..here.nrows().min(here.ncols()), ..here.nrows().min(here.ncols())).expect("they are there");
+    let distinct = |what| Op::Aggregate(AggregateOp::Distinct(what));
+    results.push(apply(Op::Aggregate(AggregateOp::Trace), vec![square.into()]));
+    results.push(apply(distinct(Distinct::Count), vec![here.clone().into()]));
+    results.push(apply(distinct(Distinct::Values { rows: 7 }), vec![here.into()]));
+    results.push(apply(distinct(Distinct::Registers { bits: 6 }), vec![x.into()]));
+    results
+}
+
+/// Cumulative aggregates, which may need round trips of their own.
+async fn cumulated(x: &FedMatrix) -> Vec<(String, Pending)> {
+    let mut results = Vec::new();
+    let two = x.columns([0, 1]).expect("there are columns");
+    for &function in CumulateFunction::ALL {
+        for axis in [Axis::Columns, Axis::Rows] {
+            let x = match (function, axis) {
+                (CumulateFunction::Cumsumprod, Axis::Rows) => two.t().expect("everything can be transposed"),
+                (CumulateFunction::Cumsumprod, _) => two.clone(),
+                _ => x.clone(),
+            };
+            let result = x.cumulate(function, axis).await.expect("a row cut is accepted");
+            results.push((format!("{} {}", function.name(), axis.name()), released(Outcome::Fed(result))));
         }
     }
     results
@@ -217,6 +272,12 @@ fn created(fed: &Federation, layout: &Layout) -> Vec<(String, Pending)> {
     ] {
         let drawn = fed.rand_sparse(layout, 11, distribution, 0.8).expect("the sites are there");
         results.push((format!("{distribution:?}"), drawn.fetch().expect("it is one's own")));
+    }
+    let seq = fed.seq(layout, 0.5, 0.1).expect("the sites are there");
+    results.push(("seq".to_owned(), seq.fetch().expect("it is one's own")));
+    for replace in [false, true] {
+        let sample = fed.sample(layout, 1_000_000, replace, 5).expect("there are enough");
+        results.push((format!("sample {replace}"), sample.fetch().expect("it is one's own")));
     }
     let filled = fed.fill(layout, 0.1).expect("the sites are there");
     results.push(("fill".to_owned(), filled.fetch().expect("it is one's own")));

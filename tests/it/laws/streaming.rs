@@ -100,6 +100,44 @@ async fn the_bits_are_those_of_what_is_there() {
     }
 }
 
+/// What goes over rows more than once, or in an order of its own.
+async fn of_rows_that_are_there(x: &FedMatrix) -> Vec<(&'static str, fondaco::Result<Array2<f64>>)> {
+    let (n, d) = (x.nrows() as usize, x.ncols() as usize);
+    let (u, v) = (Array2::from_elem((n, 1), 0.5), Array2::from_shape_fn((d, 1), |(i, _)| 0.3 * i as f64 - 0.5));
+    let bounds = [-0.5, 0.75].map(|bound| Array2::from_elem((1, d), bound));
+    let here = |pending: fondaco::Result<Pending>| async { pending?.await };
+    let all = |matrix: fondaco::Result<FedMatrix>| async { matrix?.to_array().await };
+    vec![
+        ("sum_product", here(x.sum_product([x, x], Axis::Columns)).await),
+        ("loss", here(x.factorised_loss(&u, &v)).await),
+        ("divided", here(x.factorised_divided_left(&u, &v).and_then(fondaco::Outcome::local)).await),
+        ("clip", here(x.clip(&bounds[0], &bounds[1]).and_then(|x| x.sum(Axis::Columns))).await),
+        ("nunique", x.nunique().await.map(|distinct| distinct.counts)),
+        ("cumsum", all(x.cumsum().await).await),
+        ("row_cummax", all(x.row_cummax().await).await),
+    ]
+}
+
+/// It gets them if there is room, or says that there is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_needs_all_rows_is_the_same_or_a_limit() {
+    let tables = tables(703, Cells::Normal);
+    let (small, large) = (sites(&tables, Level::Public, true).await, sites(&tables, Level::Public, false).await);
+    let (ours, theirs) = (small.fed.read("d").await.expect("it is"), large.fed.read("d").await.expect("it is"));
+    for columns in [0..2, 0..COLUMNS as u64] {
+        let [ours, theirs] = [&ours, &theirs].map(|x| x.slice(.., columns.clone()).expect("there are columns"));
+        let expected = of_rows_that_are_there(&theirs).await;
+        for ((name, result), (_, expected)) in of_rows_that_are_there(&ours).await.into_iter().zip(expected) {
+            let expected = expected.unwrap_or_else(|error| panic!("{name}: {error}"));
+            match result {
+                Ok(result) => assert_same_bits(&format!("{columns:?}: {name}"), &result, &expected),
+                Err(error) => assert_eq!(error.code(), Some(ErrorCode::Limit), "{columns:?}: {name}: {error}"),
+            }
+        }
+    }
+    assert!(ours.sum(Axis::All).expect("it is planned").await.is_ok(), "nothing is lost");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rules_hold() {
     let tables = tables(710, Cells::Normal);

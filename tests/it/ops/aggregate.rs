@@ -1,5 +1,7 @@
 //! Reductions over all, down the rows, and along them.
 
+mod several;
+
 use fondaco::{AggregateFunction, Axis, Cut, FedMatrix, Op, Pending, Result, op};
 use fondaco_proto::op::AggregateOp;
 use ndarray::{Array2, array};
@@ -8,13 +10,23 @@ use super::{Asked, cases};
 use crate::{
     laws::{
         sample::{self, Cells, Cuts},
-        trio::{Trio, scatter},
+        trio::{Trio, place, scatter},
     },
     oracle::{self, Expected},
 };
 
 /// For the coordinator; and along each row, where there is a method for it.
 type Methods = (fn(&FedMatrix, Axis, u32) -> Result<Pending>, fn(&FedMatrix, u32) -> Result<FedMatrix>);
+
+/// Those that have no method of their own.
+macro_rules! partial {
+    ($function:ident) => {
+        (
+            |x, axis, _| x.aggregate(AggregateFunction::$function, axis, 0),
+            |x, _| x.aggregate_rows(AggregateFunction::$function, 0),
+        )
+    };
+}
 
 const AGGREGATES: &[(AggregateFunction, Methods)] = &[
     (AggregateFunction::Sum, (|x, axis, _| x.sum(axis), |x, _| x.row_sum())),
@@ -25,21 +37,9 @@ const AGGREGATES: &[(AggregateFunction, Methods)] = &[
     (AggregateFunction::Min, (|x, axis, _| x.min(axis), |x, _| x.row_min())),
     (AggregateFunction::Max, (|x, axis, _| x.max(axis), |x, _| x.row_max())),
     (AggregateFunction::Nnz, (|x, axis, _| x.nnz(axis), |x, _| x.row_nnz())),
-    (
-        AggregateFunction::Moments,
-        (
-            |x, axis, _| x.aggregate(AggregateFunction::Moments, axis, 0),
-            |x, _| x.aggregate_rows(AggregateFunction::Moments, 0),
-        ),
-    ),
+    (AggregateFunction::Moments, partial!(Moments)),
     (AggregateFunction::Prod, (|x, axis, _| x.prod(axis), |x, _| x.row_prod())),
-    (
-        AggregateFunction::ScaledProd,
-        (
-            |x, axis, _| x.aggregate(AggregateFunction::ScaledProd, axis, 0),
-            |x, _| x.aggregate_rows(AggregateFunction::ScaledProd, 0),
-        ),
-    ),
+    (AggregateFunction::ScaledProd, partial!(ScaledProd)),
     (AggregateFunction::Any, (|x, axis, _| x.any(axis), |x, _| x.row_any())),
     (AggregateFunction::All, (|x, axis, _| x.all(axis), |x, _| x.row_all())),
     (AggregateFunction::Nansum, (|x, axis, _| x.nansum(axis), |x, _| x.row_nansum())),
@@ -48,13 +48,19 @@ const AGGREGATES: &[(AggregateFunction, Methods)] = &[
     (AggregateFunction::Nanstd, (FedMatrix::nanstd, FedMatrix::row_nanstd)),
     (AggregateFunction::Nanmin, (|x, axis, _| x.nanmin(axis), |x, _| x.row_nanmin())),
     (AggregateFunction::Nanmax, (|x, axis, _| x.nanmax(axis), |x, _| x.row_nanmax())),
-    (
-        AggregateFunction::Nanmoments,
-        (
-            |x, axis, _| x.aggregate(AggregateFunction::Nanmoments, axis, 0),
-            |x, _| x.aggregate_rows(AggregateFunction::Nanmoments, 0),
-        ),
-    ),
+    (AggregateFunction::Nanmoments, partial!(Nanmoments)),
+    (AggregateFunction::Argmin, (|x, axis, _| x.argmin(axis), |x, _| x.row_argmin())),
+    (AggregateFunction::Argmax, (|x, axis, _| x.argmax(axis), |x, _| x.row_argmax())),
+    (AggregateFunction::PlacedMin, partial!(PlacedMin)),
+    (AggregateFunction::PlacedMax, partial!(PlacedMax)),
+    (AggregateFunction::Moment2, (|x, axis, _| x.moment(axis, 2), |x, _| x.row_moment(2))),
+    (AggregateFunction::Moment3, (|x, axis, _| x.moment(axis, 3), |x, _| x.row_moment(3))),
+    (AggregateFunction::Moment4, (|x, axis, _| x.moment(axis, 4), |x, _| x.row_moment(4))),
+    (AggregateFunction::Skew, (|x, axis, ddof| x.skew(axis, ddof == 0), |x, ddof| x.row_skew(ddof == 0))),
+    (AggregateFunction::Kurtosis, (|x, axis, ddof| x.kurtosis(axis, ddof == 0), |x, ddof| x.row_kurtosis(ddof == 0))),
+    (AggregateFunction::WideMoments, partial!(WideMoments)),
+    (AggregateFunction::WideNanmoments, partial!(WideNanmoments)),
+    (AggregateFunction::HigherMoments, partial!(HigherMoments)),
 ];
 
 #[test]
@@ -64,17 +70,22 @@ fn the_table_is_complete() {
 }
 
 fn expected(function: AggregateFunction, axis: op::Axis, ddof: u32, x: &Array2<f64>) -> Expected {
-    oracle::expected(&Op::Aggregate(AggregateOp { function, axis, ddof }), &[x])
+    oracle::expected(&Op::Aggregate(AggregateOp::with_ddof(function, axis, ddof)), &[x])
 }
 
 fn is_extreme(function: AggregateFunction) -> bool {
-    use AggregateFunction::{Max, Min, Nanmax, Nanmin};
-    matches!(function, Min | Max | Nanmin | Nanmax)
+    use AggregateFunction::{Argmax, Argmin, Max, Min, Nanmax, Nanmin, PlacedMax, PlacedMin};
+    matches!(function, Min | Max | Nanmin | Nanmax | Argmin | Argmax | PlacedMin | PlacedMax)
 }
 
-fn takes_ddof(function: AggregateFunction) -> bool {
-    use AggregateFunction::{Nanstd, Nanvar, Std, Var};
-    matches!(function, Var | Std | Nanvar | Nanstd)
+/// The degrees of freedom that are tried: of skew and kurtosis, whether bias is corrected.
+fn ddofs(function: AggregateFunction) -> usize {
+    use AggregateFunction::{Kurtosis, Nanstd, Nanvar, Skew, Std, Var};
+    match function {
+        Var | Std | Nanvar | Nanstd => 3,
+        Skew | Kurtosis => 2,
+        _none => 1,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,7 +98,7 @@ async fn reductions() {
         let fed = scatter(&trio.fed, &mut random, &x, &cuts);
         let mut asked = Asked::new(format!("seed {seed}: ({n}, {d}) {cells:?} cut {:?}", cuts.layout()));
         for (function, (reduce, along_rows)) in AGGREGATES {
-            let ddof = if takes_ddof(*function) { random.below(3) as u32 } else { 0 };
+            let ddof = random.below(ddofs(*function)) as u32;
             for axis in [Axis::All, Axis::Columns] {
                 if n == 0 && is_extreme(*function) {
                     let message = reduce(&fed, axis, 0).expect_err("nothing has no minimum").to_string();
@@ -149,7 +160,7 @@ async fn correlations() {
         });
         let fed = scatter(&trio.fed, &mut random, &x, &cuts);
         let mut asked = Asked::new(format!("seed {seed}: ({n}, {d}) {cells:?} cut {:?}", cuts.layout()));
-        // Sites tell their means as doubles: what is rounded of these is the condition number's, as in a variance.
+        // What is rounded of the cells themselves is the condition number's, as in a variance.
         let largest = x.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
         let least = covariances.diag().iter().fold(f64::INFINITY, |least, variance| least.min(variance.sqrt()));
         let slack = 1e-12 + 16.0 * f64::EPSILON * largest / least;
@@ -170,6 +181,31 @@ async fn variances_far_from_zero() {
         assert_eq!(var, 30.0, "{:?}", cuts.layout());
         let std = fed.std(Axis::Columns, 0).expect("a row cut").await.expect("it is one's own");
         assert_eq!(std, array![[22.5_f64.sqrt()]], "{:?}", cuts.layout());
+    }
+}
+
+/// What the sites' means lose when they become doubles is not lost: a variance over sites is as good as one over all
+/// rows, far from zero too.
+#[tokio::test(flavor = "multi_thread")]
+async fn variances_over_sites_lose_no_digits() {
+    let trio = Trio::start().await;
+    for (seed, mut random) in cases(15, 20) {
+        let n = 100 + random.below(3000);
+        let near = Array2::from_shape_simple_fn((n, 2), || (random.unit() * 1024.0).round() / 1024.0);
+        // Without rounding, so that what lies near zero varies alike.
+        let far = &near + &array![[1e9, -3e11]];
+        let cuts = Cuts::rows(&mut random, n, 2);
+        let [near, far] = [&near, &far].map(|x| place(&trio.fed, x, &cuts.layout()));
+        let pending = [&near, &far].map(|x| {
+            let covariance = x.cov(0).expect("a row cut");
+            let var = x.var(Axis::Columns, 1).expect("a row cut");
+            [var, x.skew(Axis::Columns, true).expect("a row cut"), covariance]
+        });
+        let results = trio.fed.fetch_all(pending.into_iter().flatten()).await.expect("it is one's own");
+        for (what, (near, far)) in ["var", "skew", "cov"].iter().zip(results[..3].iter().zip(&results[3..])) {
+            let off = near.iter().zip(far).map(|(near, far)| (near - far).abs()).fold(0.0, f64::max);
+            assert!(off < 1e-13, "seed {seed}: {what} is off by {off} over {:?}", cuts.layout());
+        }
     }
 }
 

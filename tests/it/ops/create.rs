@@ -1,6 +1,6 @@
 //! What comes from the coordinator, from a seed, or from the owners' files.
 
-use fondaco::{Cut, Distribution, Federation, Layout, Op, Shape, column, op};
+use fondaco::{Cut, Distribution, Federation, Layout, Op, Scheme, Shape, column, op};
 use ndarray::{Array2, Axis, concatenate, s};
 
 use super::{Asked, cases};
@@ -21,6 +21,8 @@ fn the_family_is_complete() {
         op::CreateOp::Put(_) => "what_is_sent_comes_back",
         op::CreateOp::Fill(_) => "fills",
         op::CreateOp::Rand(_) => "random_numbers_do_not_depend_on_the_layout",
+        op::CreateOp::Seq(_) => "sequences",
+        op::CreateOp::Sample(_) => "samples",
     };
     assert_eq!(Op::Create(op::CreateOp::Fill(op::Fill { shape: Shape::new(1, 1), value: 0.0 })).name(), "fill");
 }
@@ -92,6 +94,81 @@ async fn fills() {
         }
         asked.check(&trio.fed).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sequences() {
+    let trio = Trio::start().await;
+    for (seed, mut random) in cases(56, 20) {
+        let (n, d) = (sample::rows(&mut random), sample::columns(&mut random));
+        let mut asked = Asked::new(format!("seed {seed}: ({n}, {d})"));
+        for (start, step) in [(0.0, 1.0), (5.0, -0.1), (1e9, 0.25), (0.1, 0.1)] {
+            let layout = Cuts::any(&mut random, n, d).layout();
+            let fed = trio.fed.seq(&layout, start, step).expect("the sites are there");
+            // As np.arange computes it.
+            let delta = (start + step) - start;
+            let expected = Array2::from_shape_fn((n, d), |(i, j)| start + (i * d + j) as f64 * delta);
+            asked.ask(format!("{start} by {step} on {layout:?}"), fed.fetch().expect("own"), Expected::exact(expected));
+        }
+        asked.check(&trio.fed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn samples() {
+    let trio = Trio::start().await;
+    let fed = &trio.fed;
+    for (seed, mut random) in cases(57, 20) {
+        let (n, d) = (sample::rows(&mut random), sample::columns(&mut random));
+        let shape = Shape::new(n as u64, d as u64);
+        for (population, replace) in [(n as u64, false), (3 * n as u64 + 1, false), (7, true), (1 << 53, false)] {
+            let drawn = async |layout: &Layout| {
+                let drawn = fed.sample(layout, population, replace, seed).expect("there are enough");
+                drawn.to_array().await.expect("it is one's own")
+            };
+            let whole = drawn(&Layout::whole("b", shape)).await;
+            let layout = Cuts::any(&mut random, n, d).layout();
+            assert_same_bits(&format!("seed {seed} on {layout:?}"), &drawn(&layout).await, &whole);
+            let within = |x: &f64| x.fract() == 0.0 && *x >= 0.0 && *x < population as f64;
+            assert!(whole.iter().all(within), "seed {seed}: out of {population}");
+            for column in whole.columns().into_iter().filter(|_| !replace) {
+                let mut once: Vec<u64> = column.iter().map(|x| *x as u64).collect();
+                once.sort_unstable();
+                once.dedup();
+                assert_eq!(once.len(), n, "seed {seed}: each at most once");
+            }
+        }
+        if n > 1 {
+            let layout = Layout::whole("a", shape);
+            let message = fed.sample(&layout, n as u64 - 1, false, 1).expect_err("too few").to_string();
+            assert!(message.contains("without replacement; draw fewer"), "{message}");
+        }
+    }
+    // Each number as often as any other: 3,000 of 10, six standard deviations.
+    let layout = Layout::even(NAMES, Shape::new(30_000, 1)).expect("there are sites");
+    let drawn = fed.sample(&layout, 10, true, 8).expect("there are enough").to_array().await.expect("it is one's own");
+    let mut counts = [0_i32; 10];
+    drawn.iter().for_each(|x| counts[*x as usize] += 1);
+    assert!(counts.iter().all(|count| (count - 3_000).abs() < 320), "{counts:?}");
+}
+
+/// Rows of an array, dealt out.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_dealt_out() {
+    let trio = Trio::start().await;
+    let x = Cells::Normal.matrix(&mut Random::new(58), 50, 3);
+    let schemes =
+        [Scheme::Contiguous, Scheme::RoundRobin, Scheme::Random { seed: 3 }, Scheme::OverlappingReshuffle { seed: 3 }];
+    for scheme in schemes {
+        let fed = trio.fed.scatter_by(&x, scheme).expect("an array");
+        let rows = scheme.rows(50, 3);
+        let sites: Vec<&str> = fed.layout().parts().iter().map(|part| &*part.site).collect();
+        assert_eq!(sites, NAMES);
+        let order: Vec<usize> = rows.concat().into_iter().map(|row| row as usize).collect();
+        let expected = x.select(Axis(0), &order);
+        assert_same_bits(&format!("{scheme:?}"), &fed.to_array().await.expect("it is one's own"), &expected);
+    }
+    assert!(trio.fed.scatter_by(trio.fed.scatter_by(&x, schemes[0]).expect("an array"), schemes[0]).is_err());
 }
 
 const UNIFORM: Distribution = Distribution::Uniform { low: -2.0, high: 3.0 };

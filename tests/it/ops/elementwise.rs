@@ -205,6 +205,7 @@ const TERNARY: &[Ternaries] = &[
     ("plus_multiply", 2, |s| Ternary::PlusMultiply(s[0]), |x, y, _, s| x.plus_multiply(s[0], y)),
     ("minus_multiply", 2, |s| Ternary::MinusMultiply(s[0]), |x, y, _, s| x.minus_multiply(s[0], y)),
     ("clip", 1, |s| Ternary::Clip { low: s[0], high: s[1] }, |x, _, _, s| x.clip(s[0], s[1])),
+    ("clip_between", 3, |_| Ternary::ClipBetween, |x, y, z, _| x.clip(y, z)),
     ("replace", 1, |s| Ternary::Replace { pattern: s[0], value: s[1] }, |x, _, _, s| x.replace(s[0], s[1])),
 ];
 
@@ -216,9 +217,10 @@ fn the_ternary_table_is_complete() {
         Ternary::PlusMultiply(_) => "plus_multiply",
         Ternary::MinusMultiply(_) => "minus_multiply",
         Ternary::Clip { .. } => "clip",
+        Ternary::ClipBetween => "clip_between",
         Ternary::Replace { .. } => "replace",
     };
-    assert_eq!(TERNARY.len(), 5);
+    assert_eq!(TERNARY.len(), 6);
     for (expected, _, ternary, _) in TERNARY {
         assert_eq!(name(ternary([0.0, 1.0])), *expected);
     }
@@ -250,6 +252,46 @@ async fn ternary_functions() {
         }
         asked.check(&trio.fed).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outer_products_and_conditions() {
+    let trio = Trio::start().await;
+    let fed = &trio.fed;
+    for (seed, mut random) in cases(6, 20) {
+        let (n, m) = (1 + sample::rows(&mut random).min(60), 1 + random.below(9));
+        let cells = Cells::pick(&mut random);
+        let (u, v) = (cells.matrix(&mut random, n, 1), cells.matrix(&mut random, m, 1));
+        let row = v.t().to_owned();
+        let cuts = Cuts::rows(&mut random, n, 1);
+        let held = scatter(fed, &mut random, &u, &cuts);
+        let mut asked = Asked::new(format!("seed {seed}: {n} by {m} {cells:?} cut {:?}", cuts.layout()));
+        for function in [BinaryFunction::Multiply, BinaryFunction::Less, BinaryFunction::Xor] {
+            let expected = || binary(function, &u, &row);
+            let turned = held.t().expect("everything can be transposed");
+            for (what, u, v) in [("columns", &held, &v), ("rows", &turned, &row)] {
+                let outer = u.outer(function, v).expect("two vectors").fetch().expect("it is one's own");
+                asked.ask(format!("outer of {what} {}", function.name()), outer, expected());
+            }
+        }
+        let there = fed.put_whole("b", &u).expect("a site");
+        let both = there.outer(BinaryFunction::Add, fed.put_whole("b", &v).expect("a site"));
+        let both = both.expect("both are there").fetch().expect("it is one's own");
+        asked.ask("outer at one site", both, binary(BinaryFunction::Add, &u, &row));
+        let condition = Cells::Integers.matrix(&mut random, n, 1);
+        let kept = held.kept_where(&condition, &u * 2.0).expect("rows fit").fetch().expect("it is one's own");
+        let op = Op::Elementwise(ElementwiseOp::Ternary(Ternary::Where));
+        asked.ask("where of an array", kept, oracle::expected(&op, &[&condition, &u, &(&u * 2.0)]));
+        for value in [u[[0, 0]], f64::NAN, 0.0, 12_345.0] {
+            let there = u.iter().any(|x| *x == value || (x.is_nan() && value.is_nan()));
+            let expected = Expected::exact(Array2::from_elem((1, 1), f64::from(there)));
+            asked.ask(format!("contains {value}"), held.contains(value).expect("a number"), expected);
+        }
+        asked.check(fed).await;
+    }
+    let square = fed.put_whole("b", Array2::zeros((3, 2))).expect("a site");
+    let message = square.outer(BinaryFunction::Add, Array2::zeros((3, 1))).expect_err("no vector").to_string();
+    assert!(message.contains("not of a matrix of (3, 2)"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! Products, in every combination of cuts that is accepted; the others are refused with what to do.
 
+mod factorised;
+
 use fondaco::{Cut, FedMatrix, Layout, Op, Operand, Outcome, Result, op::MatmulOp};
 use ndarray::Array2;
 

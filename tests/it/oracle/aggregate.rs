@@ -1,11 +1,15 @@
 //! NumPy's reductions, by exact sums.
 
-use fondaco_proto::op::{AggregateFunction, AggregateOp, Axis};
+mod higher;
+mod several;
+
+use fondaco_proto::op::{AggregateFunction, AggregateOp, Axis, Reduce};
 use ndarray::Array2;
 
 use super::{
     Expected,
     elementwise::{larger, smaller},
+    reorg::stack,
     wide::Wide,
 };
 
@@ -18,17 +22,23 @@ const LEAST: f64 = 1e-318;
 /// One result, and the slack that it has.
 type Cell = (f64, f64);
 
-pub fn expected(op: &AggregateOp, x: &Array2<f64>) -> Expected {
+pub fn expected(op: &AggregateOp, inputs: &[&Array2<f64>]) -> Expected {
+    match op {
+        AggregateOp::Reduce(op) => reduction(op, &stack(inputs)),
+        AggregateOp::Cumulate(op) => several::cumulated(op, inputs[0], inputs.get(1).copied()),
+        AggregateOp::SumProduct(op) => several::sum_product(op, inputs),
+        AggregateOp::Trace => several::trace(inputs),
+        AggregateOp::Distinct(op) => several::distinct(*op, &stack(inputs)),
+    }
+}
+
+fn reduction(op: &Reduce, x: &Array2<f64>) -> Expected {
     let series: Vec<Vec<f64>> = match op.axis {
         Axis::All => vec![x.iter().copied().collect()],
         Axis::Columns => x.columns().into_iter().map(|column| column.to_vec()).collect(),
         Axis::Rows => x.rows().into_iter().map(|row| row.to_vec()).collect(),
     };
-    let width = match op.function {
-        AggregateFunction::Moments | AggregateFunction::Nanmoments => 3,
-        AggregateFunction::ScaledProd => 2,
-        _one => 1,
-    };
+    let width = op.function.width() as usize;
     let cells: Vec<Cell> = series.iter().flat_map(|series| reduce(op, series)).collect();
     let shaped = |which: fn(&Cell) -> f64| {
         let cells = cells.iter().map(which).collect();
@@ -38,11 +48,11 @@ pub fn expected(op: &AggregateOp, x: &Array2<f64>) -> Expected {
     Expected::within(shaped(|cell| cell.0), shaped(|cell| cell.1))
 }
 
-fn reduce(op: &AggregateOp, x: &[f64]) -> Vec<Cell> {
+fn reduce(op: &Reduce, x: &[f64]) -> Vec<Cell> {
     let n = x.len() as f64;
     let exact = |value: f64| (value, 0.0);
     let present: Vec<f64> = x.iter().copied().filter(|x| !x.is_nan()).collect();
-    let of_present = |function: AggregateFunction| reduce(&AggregateOp { function, ..*op }, &present);
+    let of_present = |function: AggregateFunction| reduce(&Reduce { function, ..*op }, &present);
     let freedom = present.len() as f64 > f64::from(op.ddof);
     vec![match op.function {
         AggregateFunction::Prod => prod(x),
@@ -75,9 +85,29 @@ fn reduce(op: &AggregateOp, x: &[f64]) -> Vec<Cell> {
         AggregateFunction::Min => exact(x.iter().copied().fold(f64::INFINITY, |a, b| smaller(b, a))),
         AggregateFunction::Max => exact(x.iter().copied().fold(f64::NEG_INFINITY, |a, b| larger(b, a))),
         AggregateFunction::Nnz => exact(x.iter().filter(|x| **x != 0.0).count() as f64),
+        AggregateFunction::Argmin | AggregateFunction::PlacedMin => return placed(op.function, x, smaller),
+        AggregateFunction::Argmax | AggregateFunction::PlacedMax => return placed(op.function, x, larger),
+        AggregateFunction::WideNanmoments => return of_present(AggregateFunction::WideMoments),
+        AggregateFunction::WideMoments | AggregateFunction::HigherMoments => return higher::words(op.function, x),
+        AggregateFunction::Moment2 => higher::moment(x, 2),
+        AggregateFunction::Moment3 => higher::moment(x, 3),
+        AggregateFunction::Moment4 => higher::moment(x, 4),
+        AggregateFunction::Skew => higher::skew(x, op.ddof == 1),
+        AggregateFunction::Kurtosis => higher::kurtosis(x, op.ddof == 1),
         AggregateFunction::Moments if x.is_empty() => return vec![exact(0.0), (f64::NAN, f64::INFINITY), exact(0.0)],
         AggregateFunction::Moments => return vec![exact(n), mean(x), squares(x)],
     }]
+}
+
+/// The first winner's value, where it is asked for, and its place.
+fn placed(function: AggregateFunction, x: &[f64], better: fn(f64, f64) -> f64) -> Vec<Cell> {
+    let beats = |a: f64, b: f64| !b.is_nan() && (a.is_nan() || (a != b && better(a, b) == a));
+    let first = (1..x.len()).fold(0, |first, i| if beats(x[i], x[first]) { i } else { first });
+    let place = (first as f64, 0.0);
+    match function {
+        AggregateFunction::PlacedMin | AggregateFunction::PlacedMax => vec![(x[first], 0.0), place],
+        _place_alone => vec![place],
+    }
 }
 
 /// The sum of these terms, whose sizes are their absolute values; without slack if they are integers.

@@ -1,4 +1,4 @@
-//! `np.array`, `np.full`.
+//! `np.array`, `np.full`, `np.arange`.
 
 use fondaco_proto::op::CreateOp;
 use ndarray::Array2;
@@ -16,6 +16,14 @@ pub fn expected(op: &CreateOp) -> Expected {
             let shape = (fill.shape.rows as usize, fill.shape.columns as usize);
             Expected::exact(Array2::from_elem(shape, fill.value))
         }
-        CreateOp::Read(_) | CreateOp::Rand(_) => panic!("the oracle holds no data"),
+        CreateOp::Seq(seq) => {
+            let delta = (seq.start + seq.step) - seq.start;
+            let shape = (seq.shape.rows as usize, seq.shape.columns as usize);
+            Expected::exact(Array2::from_shape_fn(shape, |(i, j)| {
+                let (row, column) = (seq.row_offset + i as u64, seq.column_offset + j as u64);
+                seq.start + (row * seq.columns + column) as f64 * delta
+            }))
+        }
+        CreateOp::Read(_) | CreateOp::Rand(_) | CreateOp::Sample(_) => panic!("the oracle holds no data"),
     }
 }

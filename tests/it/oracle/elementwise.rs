@@ -55,6 +55,10 @@ fn ternary(op: Ternary, inputs: &[&Array2<f64>]) -> Expected {
         Ternary::PlusMultiply(scale) => scaled(scale),
         Ternary::MinusMultiply(scale) => scaled(-scale),
         Ternary::Clip { low, high } => Expected::exact(inputs[0].mapv(|x| smaller(larger(x, low), high))),
+        Ternary::ClipBetween => {
+            let clip = |[x, low, high]: [f64; 3]| smaller(larger(x, low), high);
+            Expected::exact(cells([inputs[0], inputs[1], inputs[2]], clip))
+        }
         Ternary::Replace { pattern, value } => {
             let same = |x: f64| x == pattern || (x.is_nan() && pattern.is_nan());
             Expected::exact(inputs[0].mapv(|x| if same(x) { value } else { x }))
@@ -63,7 +67,7 @@ fn ternary(op: Ternary, inputs: &[&Array2<f64>]) -> Expected {
 }
 
 /// Cell by cell, broadcast to the common shape.
-fn cells<const N: usize>(inputs: [&Array2<f64>; N], f: impl Fn([f64; N]) -> f64) -> Array2<f64> {
+pub fn cells<const N: usize>(inputs: [&Array2<f64>; N], f: impl Fn([f64; N]) -> f64) -> Array2<f64> {
     let extent = |axis: usize| {
         let extents = inputs.iter().map(|input| input.shape()[axis]);
         extents.fold(1, |common, extent| if common == 1 { extent } else { common })
@@ -98,7 +102,7 @@ fn log_softmax(x: &Array2<f64>) -> Expected {
     Expected::of_size(shifted - &log, &size, LEAST)
 }
 
-fn unary(function: Unary, x: f64) -> f64 {
+pub fn unary(function: Unary, x: f64) -> f64 {
     match function {
         Unary::Negative => -x,
         Unary::Abs => x.abs(),

@@ -54,6 +54,11 @@ impl Expected {
         Self::within(of(&self.value), of(&self.slack))
     }
 
+    /// The same of the transpose.
+    pub fn transposed(self) -> Self {
+        Self { value: self.value.reversed_axes(), slack: self.slack.reversed_axes() }
+    }
+
     /// What is wrong with the actual value, if anything is.
     pub fn mismatch(&self, actual: &Array2<f64>) -> Option<String> {
         if actual.dim() != self.value.dim() {

@@ -1,5 +1,7 @@
 //! Products, by exact sums.
 
+mod factorised;
+
 use fondaco_proto::op::MatmulOp;
 use ndarray::{Array2, Zip};
 
@@ -53,6 +55,9 @@ impl Terms {
 
 /// Groups of inputs are row parts of X (of `A @ X`, column parts of A), and of what stands beside it.
 pub fn expected(op: MatmulOp, inputs: &[&Array2<f64>]) -> Expected {
+    if let MatmulOp::Factorised(op) = op {
+        return factorised::expected(op, inputs);
+    }
     let every = |first: usize| inputs.iter().skip(first).step_by(2).copied().collect::<Vec<_>>();
     let side_by_side = |parts: Vec<&Array2<f64>>| {
         let turned: Vec<Array2<f64>> = parts.iter().map(|part| part.t().to_owned()).collect();
@@ -62,6 +67,8 @@ pub fn expected(op: MatmulOp, inputs: &[&Array2<f64>]) -> Expected {
     let turned = |parts: Vec<&Array2<f64>>| Terms::of(&stack(&parts)).transposed();
     let result = match op {
         MatmulOp::Product => Terms::of(&side_by_side(every(0))).dot(&terms(every(1))),
+        // Above.
+        MatmulOp::Factorised(_) => Terms::of(&Array2::zeros((0, 0))),
         MatmulOp::Gram => turned(inputs.to_vec()).dot(&terms(inputs.to_vec())),
         MatmulOp::Cross => turned(every(0)).dot(&terms(every(1))),
         MatmulOp::Mmchain => {

@@ -2,7 +2,7 @@
 
 use fondaco_proto::{
     Result, Shape,
-    op::{AggregateFunction, AggregateOp, Axis, scaled},
+    op::{AggregateFunction, AggregateOp, Axis, Reduce, scaled},
 };
 
 use super::{Context, sparse, stream};
@@ -11,31 +11,57 @@ use crate::{
     value::Value,
 };
 
+mod cumulate;
+mod distinct;
 mod extreme;
+mod higher;
 mod moments;
+mod placed;
 mod product;
 mod reduction;
 mod source;
+mod sum_product;
 mod total;
 
+pub(crate) use distinct::least_in_register;
 use extreme::{Extreme, ExtremePresent, Largest, Smallest};
+use higher::HigherMoments;
 use moments::{Moments, PresentMoments};
+use placed::Told;
 use product::Product;
 pub(super) use reduction::{Along, Reduction};
 use reduction::{Reducer, merge_lists};
 pub(crate) use reduction::{fold_columns, fold_rows};
 use source::Source;
-pub(crate) use total::Sum;
-use total::{NonZero, Plain, Present, Square, Total};
+use total::{NonZero, Present, Square, Total};
+pub(crate) use total::{Plain, Sum, sum};
 
 /// The value of the operator, whose shape is `shape`.
 pub fn run(op: &AggregateOp, inputs: &[Matrix], shape: Shape, cx: &Context<'_>) -> Result<Matrix> {
-    let inputs: Vec<Value> = inputs.iter().cloned().map(Value::Dense).collect();
-    reduce(op, &inputs, shape, cx)
+    match op {
+        AggregateOp::Reduce(op) => {
+            let inputs: Vec<Value> = inputs.iter().cloned().map(Value::Dense).collect();
+            reduce(op, &inputs, shape, cx)
+        }
+        AggregateOp::Cumulate(op) => cumulate::run(op, inputs, cx),
+        AggregateOp::SumProduct(op) => sum_product::run(op, inputs, shape, cx),
+        AggregateOp::Trace => trace(inputs, cx),
+        AggregateOp::Distinct(op) => distinct::run(*op, inputs, shape, cx),
+    }
 }
 
-/// The same of cells that may have to be computed, or read, first.
-pub fn reduce(op: &AggregateOp, inputs: &[Value], shape: Shape, cx: &Context<'_>) -> Result<Matrix> {
+/// `np.trace` of each, together.
+fn trace(inputs: &[Matrix], cx: &Context<'_>) -> Result<Matrix> {
+    let mut sum = total::Sum::default();
+    for x in inputs {
+        cx.cancel.check()?;
+        (0..x.rows()).for_each(|i| sum.add(x.get(i, i)));
+    }
+    Matrix::from_column_major(cx.memory, 1, 1, &[sum.value()])
+}
+
+/// A reduction of cells that may have to be computed, or read, first.
+pub fn reduce(op: &Reduce, inputs: &[Value], shape: Shape, cx: &Context<'_>) -> Result<Matrix> {
     let count = reduced_cells(op.axis, inputs) as f64;
     // As NumPy: too few degrees of freedom divide by zero.
     let freedom = (count - f64::from(op.ddof)).max(0.0);
@@ -61,6 +87,18 @@ pub fn reduce(op: &AggregateOp, inputs: &[Value], shape: Shape, cx: &Context<'_>
         AggregateFunction::Nanmin => out.of::<ExtremePresent<Smallest>>(inputs, cx, |least| [least, 0.0, 0.0]),
         AggregateFunction::Nanmax => out.of::<ExtremePresent<Largest>>(inputs, cx, |most| [most, 0.0, 0.0]),
         AggregateFunction::Nanmoments => out.of::<PresentMoments>(inputs, cx, |of| [of.count, of.mean(), of.m2]),
+        AggregateFunction::Moment2 => out.of::<Moments>(inputs, cx, |of| [of.m2 / count, 0.0, 0.0]),
+        AggregateFunction::Moment3 => out.of::<HigherMoments>(inputs, cx, |of| [of.moment(3), 0.0, 0.0]),
+        AggregateFunction::Moment4 => out.of::<HigherMoments>(inputs, cx, |of| [of.moment(4), 0.0, 0.0]),
+        AggregateFunction::Skew => out.of::<HigherMoments>(inputs, cx, |of| [of.skew(op.ddof == 1), 0.0, 0.0]),
+        AggregateFunction::Kurtosis => out.of::<HigherMoments>(inputs, cx, |of| [of.kurtosis(op.ddof == 1), 0.0, 0.0]),
+        AggregateFunction::WideMoments => out.each::<Moments>(inputs, cx, |of, row| of.words()[row]),
+        AggregateFunction::WideNanmoments => out.each::<PresentMoments>(inputs, cx, |of, row| of.words()[row]),
+        AggregateFunction::HigherMoments => out.each::<HigherMoments>(inputs, cx, |of, row| higher::words(&of)[row]),
+        AggregateFunction::Argmin => placed::run::<Smallest>(op.axis, inputs, Told::Place, cx),
+        AggregateFunction::Argmax => placed::run::<Largest>(op.axis, inputs, Told::Place, cx),
+        AggregateFunction::PlacedMin => placed::run::<Smallest>(op.axis, inputs, Told::Both, cx),
+        AggregateFunction::PlacedMax => placed::run::<Largest>(op.axis, inputs, Told::Both, cx),
     }
 }
 
@@ -82,12 +120,22 @@ struct Output {
 }
 
 impl Output {
-    /// Reduces all inputs and writes what `finish` makes of each result: its first cell, of moments all three.
+    /// Reduces all inputs and writes what `finish` makes of each result: as many cells as the function is wide.
     fn of<R: Reduction>(
         &self,
         inputs: &[Value],
         cx: &Context<'_>,
         finish: impl Fn(R::Partial) -> [f64; 3],
+    ) -> Result<Matrix> {
+        self.each::<R>(inputs, cx, |partial, cell| finish(partial)[cell])
+    }
+
+    /// Reduces all inputs and writes each cell that `finish` makes of each result.
+    fn each<R: Reduction>(
+        &self,
+        inputs: &[Value],
+        cx: &Context<'_>,
+        finish: impl Fn(R::Partial, usize) -> f64,
     ) -> Result<Matrix> {
         let mut merged: Vec<R::Partial> = Vec::new();
         for (i, input) in inputs.iter().enumerate() {
@@ -104,8 +152,8 @@ impl Output {
             for (column, out) in tile.data.chunks_exact_mut(tile.rows).enumerate() {
                 for (row, out) in out.iter_mut().enumerate() {
                     *out = match self.axis {
-                        Axis::All | Axis::Columns => finish(merged[column])[row],
-                        Axis::Rows => finish(merged[tile.first_row + row])[column],
+                        Axis::All | Axis::Columns => finish(merged[column], row),
+                        Axis::Rows => finish(merged[tile.first_row + row], column),
                     };
                 }
             }

@@ -10,6 +10,7 @@ use crate::matrix::{Builder, Matrix};
 use super::{Context, view::units};
 
 mod random;
+mod sequence;
 
 /// The value of an operator without inputs; a read is not computed but read, elsewhere.
 pub fn run(op: &CreateOp, cx: &Context<'_>) -> Result<Matrix> {
@@ -18,6 +19,8 @@ pub fn run(op: &CreateOp, cx: &Context<'_>) -> Result<Matrix> {
         CreateOp::Put(block) => put(block, cx),
         CreateOp::Fill(fill) => filled(fill, cx),
         CreateOp::Rand(rand) => random::rand(rand, cx),
+        CreateOp::Seq(seq) => sequence::seq(seq, cx),
+        CreateOp::Sample(sample) => sequence::sample(sample, cx),
     }
 }
 

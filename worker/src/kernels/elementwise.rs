@@ -49,6 +49,11 @@ pub fn on_lanes(op: ElementwiseOp, lanes: &[Lane<'_>], out: &mut [f64]) {
     }
 }
 
+/// A function of each cell.
+pub(super) fn map(function: Unary, from: &[f64], out: &mut [f64]) {
+    unary::kernel(function)(Lane::Cells(from), out);
+}
+
 /// The sum of matrices of one shape, in order.
 pub(super) fn sum(parts: Vec<Matrix>, cx: &Context<'_>) -> Result<Option<Matrix>> {
     let add = ElementwiseOp::Binary(Binary { function: BinaryFunction::Add, scalar: None });

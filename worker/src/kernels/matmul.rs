@@ -9,6 +9,7 @@ use crate::{matrix::Matrix, value::Value};
 
 pub(crate) mod accumulate;
 pub(crate) mod chain;
+mod factorised;
 pub(crate) mod general;
 pub(crate) mod gram;
 
@@ -24,6 +25,7 @@ pub fn run(op: MatmulOp, inputs: &[Matrix], cx: &Context<'_>) -> Result<Matrix> 
         }
         MatmulOp::MmchainWeighted => chained(inputs, chain::Middle::Weighted, cx),
         MatmulOp::MmchainMinus => chained(inputs, chain::Middle::Minus, cx),
+        MatmulOp::Factorised(op) => return factorised::run(op, inputs, cx),
     };
     elementwise::sum(parts?, cx)?.ok_or_else(|| Error::internal("a product without parts"))
 }
@@ -63,6 +65,11 @@ pub fn cost(op: MatmulOp, inputs: &[Shape], output: Shape) -> u64 {
         MatmulOp::Gram => sum(&mut inputs.iter().map(|x| times(x, output.columns))),
         MatmulOp::Mmchain | MatmulOp::MmchainWeighted | MatmulOp::MmchainMinus => {
             sum(&mut inputs.iter().map(|x| times(x, 2)))
+        }
+        // Each cell of X meets the thin axis of the factors, twice at most.
+        MatmulOp::Factorised(_) => {
+            let thin = inputs.first().map_or(0, |v| v.columns).saturating_mul(2);
+            sum(&mut inputs.iter().skip(1).map(|x| times(x, thin)))
         }
     }
 }

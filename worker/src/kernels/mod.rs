@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use fondaco_proto::{
     Error, Op, Result, Shape,
-    op::{CreateOp, MatmulOp},
+    op::{AggregateOp, CreateOp, MatmulOp},
 };
 use rayon::prelude::*;
 
@@ -103,10 +103,10 @@ fn piece_by_piece(op: &Op, inputs: &[Value], cx: &Context<'_>) -> Result<Option<
     let matrix = match op {
         Op::Elementwise(_) if streamed => None,
         Op::Elementwise(_) => Lazy::of(op, inputs, shape, cx)?.map(|lazy| lazy.to_matrix(cx)).transpose()?,
-        Op::Aggregate(op) => Some(aggregate::reduce(op, inputs, shape, cx)?),
+        Op::Aggregate(AggregateOp::Reduce(op)) => Some(aggregate::reduce(op, inputs, shape, cx)?),
         Op::Matmul(op) if streamed => stream::matmul(*op, inputs, cx)?,
         Op::Matmul(MatmulOp::Cross) => matmul::cross(inputs, cx)?,
-        Op::Create(_) | Op::Matmul(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_) => None,
+        Op::Create(_) | Op::Aggregate(_) | Op::Matmul(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_) => None,
     };
     Ok(matrix.map(Value::Dense))
 }

@@ -220,6 +220,49 @@ impl<F: Fn(f64) -> f64> Body for Map<'_, F> {
     }
 }
 
+/// `out[i] = f(out[i])`.
+pub fn update<F: Fn(f64) -> f64>(out: &mut [f64], f: F) {
+    run(Update { out, f });
+}
+
+struct Update<'a, F> {
+    out: &'a mut [f64],
+    f: F,
+}
+
+impl<F: Fn(f64) -> f64> Body for Update<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for out in self.out {
+            *out = (self.f)(*out);
+        }
+    }
+}
+
+/// `out[i] = f(out[i], a[i])`.
+pub fn update2<F: Fn(f64, f64) -> f64>(out: &mut [f64], a: &[f64], f: F) {
+    run(Update2 { out, a, f });
+}
+
+struct Update2<'a, F> {
+    out: &'a mut [f64],
+    a: &'a [f64],
+    f: F,
+}
+
+impl<F: Fn(f64, f64) -> f64> Body for Update2<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (out, a) in self.out.iter_mut().zip(self.a) {
+            *out = (self.f)(*out, *a);
+        }
+    }
+}
+
 /// `out[i] = f(a[i], b[i])`.
 pub fn map2<F: Fn(f64, f64) -> f64>(out: &mut [f64], a: &[f64], b: &[f64], f: F) {
     run(Map2 { out, a, b, f });

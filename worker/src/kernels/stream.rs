@@ -152,7 +152,8 @@ pub fn matmul(op: MatmulOp, inputs: &[Value], cx: &Context<'_>) -> Result<Option
             | MatmulOp::Cross
             | MatmulOp::Mmchain
             | MatmulOp::MmchainWeighted
-            | MatmulOp::MmchainMinus,
+            | MatmulOp::MmchainMinus
+            | MatmulOp::Factorised(_),
             _,
         ) => Ok(None),
     }

@@ -6,7 +6,7 @@
 
 use fondaco_proto::{
     Axes, Op, Result,
-    op::{AggregateFunction, Binary, BinaryFunction, ElementwiseOp, Scalar, SliceOp, Ternary},
+    op::{AggregateFunction, AggregateOp, Binary, BinaryFunction, ElementwiseOp, Scalar, SliceOp, Ternary},
 };
 
 use super::series::{EDGE, Magnitudes, scan};
@@ -132,6 +132,8 @@ enum Kind {
     Scaled(Option<Matrix>, f64),
     /// Sums over all columns of the one input times a matrix or, if there is none, this.
     Columns(Option<Matrix>, f64),
+    /// Sums over the columns of the one input up to the result's.
+    UpTo,
     /// Fewer rows; `first` is the column of the first.
     Rows { first: usize },
 }
@@ -190,7 +192,8 @@ impl Linear {
                 Kind::Sum { by: by.map(|(by, _)| by).collect(), scaled: true }
             }
             Op::Matmul(_) => Kind::Columns(other, 1.0),
-            Op::Aggregate(op) if op.function == AggregateFunction::Mean => {
+            Op::Aggregate(AggregateOp::Cumulate(_)) => Kind::UpTo,
+            Op::Aggregate(AggregateOp::Reduce(op)) if op.function == AggregateFunction::Mean => {
                 Kind::Columns(None, 1.0 / held.first().map_or(1, |(x, _)| x.columns()) as f64)
             }
             Op::Aggregate(_) => Kind::Columns(None, 1.0),
@@ -224,6 +227,7 @@ impl Linear {
                 let by = |i: usize| by.as_ref().map_or(*alike, |by| by.get(i, column).abs());
                 (0..self.inputs[0].0.columns()).map(|i| Part { input: 0, column: i, by: by(i) }).collect()
             }
+            Kind::UpTo => (0..=column).map(|i| Part { input: 0, column: i, by: 1.0 }).collect(),
             Kind::Rows { first } => vec![Part { input: 0, column: first + column, by: 1.0 }],
         };
         parts.into_iter().filter(|part| part.by != 0.0).collect()
@@ -256,7 +260,7 @@ impl Linear {
             match &self.kind {
                 Kind::Scaled(..) => carried += out.spread * noise,
                 Kind::Sum { scaled: false, .. } => carried += part.by * of.spread * noise,
-                Kind::Sum { .. } | Kind::Columns(..) => {
+                Kind::Sum { .. } | Kind::Columns(..) | Kind::UpTo => {
                     carried += part.by * of.spread * noise;
                     rounded = f64::max(rounded, part.by * of.largest);
                 }
@@ -270,7 +274,7 @@ impl Linear {
         // What is scaled to nothing was something.
         let scaled = match self.kind {
             Kind::Scaled(..) => true,
-            Kind::Columns(..) => rounded < LEAST,
+            Kind::Columns(..) | Kind::UpTo => rounded < LEAST,
             Kind::Sum { .. } | Kind::Rows { .. } => false,
         };
         if !scaled && carried + rounded == 0.0 {

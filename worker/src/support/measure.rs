@@ -3,10 +3,10 @@
 use std::slice;
 
 use fondaco_proto::{
-    Axes, Measure, Op, Result,
+    Axes, Facet, Measure, Op, Result,
     op::{
-        AggregateFunction, AggregateOp, Arity, Axis, Binary, BinaryFunction, ElementwiseOp, MatmulOp, Scalar, StatsOp,
-        Ternary, Unary,
+        AggregateFunction, AggregateOp, Arity, Axis, Binary, BinaryFunction, CumulateFunction, Distinct, ElementwiseOp,
+        MatmulOp, Reduce, Scalar, StatsOp, Ternary, Unary,
     },
 };
 
@@ -32,6 +32,8 @@ pub struct Step<'a> {
     pub op: &'a Op,
     /// What it was given.
     pub inputs: &'a [Matrix],
+    /// What its effect knew of each input.
+    pub facets: &'a [Facet],
     /// The data axes of each input.
     pub input_axes: &'a [Axes],
     /// The noise of each input.
@@ -62,6 +64,7 @@ impl Step<'_> {
             Measure::Weights(weights) => {
                 Ok(self.count().weakest(self.weights(weights)?).weakest(self.factors(weights)?))
             }
+            Measure::Unfused => self.unfused(),
             Measure::NonZero { shifted } => self.nonzero(*shifted),
             Measure::Chosen { plain, shifted } => {
                 Ok(self.chosen(*shifted).weakest(if *plain { self.digits()? } else { self.cells()? }))
@@ -112,7 +115,11 @@ impl Step<'_> {
     fn sums_columns(&self) -> bool {
         let sums = match self.op {
             Op::Matmul(op) => matches!(op, MatmulOp::Product | MatmulOp::Cross),
-            Op::Aggregate(op) => matches!(op.function, AggregateFunction::Sum | AggregateFunction::Mean),
+            Op::Aggregate(AggregateOp::Reduce(op)) => {
+                matches!(op.function, AggregateFunction::Sum | AggregateFunction::Mean)
+            }
+            Op::Aggregate(AggregateOp::Cumulate(op)) => op.function == CumulateFunction::Cumsum,
+            Op::Aggregate(AggregateOp::SumProduct(_) | AggregateOp::Trace | AggregateOp::Distinct(_)) => false,
             Op::Create(_) | Op::Elementwise(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_) => false,
         };
         let mut data = self.axes_of_inputs().filter(|axes| *axes != Axes::None);
@@ -299,9 +306,9 @@ impl Step<'_> {
 
     /// Of a count of cells that are not 0: that of the others follows from it.
     fn nonzero(&self, shifted: bool) -> Result<Support> {
-        let Op::Aggregate(AggregateOp { axis: Axis::Columns | Axis::Rows, .. }) = self.op else {
+        if matches!(self.op, Op::Aggregate(AggregateOp::Reduce(Reduce { axis: Axis::All, .. }))) {
             return self.rows_not_zero(shifted);
-        };
+        }
         let rows = self.count().rows;
         let of = |count: f64| {
             let zeros = if count == rows && !shifted { Support::FULL } else { Support::equal(rows - count) };
@@ -338,13 +345,25 @@ impl Step<'_> {
     }
 
     fn aggregate_terms(&self, op: &AggregateOp) -> Result<Support> {
+        let op = match op {
+            AggregateOp::Reduce(op) => op,
+            AggregateOp::Distinct(Distinct::Registers { bits }) => {
+                return Ok(Support::equal(kernels::aggregate::least_in_register(self.inputs, *bits, self.cx)?));
+            }
+            AggregateOp::Distinct(_) => return self.values(Axis::Columns),
+            AggregateOp::Cumulate(_) | AggregateOp::SumProduct(_) | AggregateOp::Trace => return Ok(Support::NONE),
+        };
         match op.function {
             AggregateFunction::Nnz => self.nonzero(true),
             function if function.skips_nan() => self.present(false),
+            function if function.is_steep() => self.fourth_powers(op.axis),
             // Of one part, the cells were measured when they were made; of several, each could have been scaled by itself.
-            AggregateFunction::Sumsq | AggregateFunction::Var | AggregateFunction::Std | AggregateFunction::Moments => {
-                self.squares(op.axis)
-            }
+            AggregateFunction::Sumsq
+            | AggregateFunction::Var
+            | AggregateFunction::Std
+            | AggregateFunction::Moment2
+            | AggregateFunction::Moments
+            | AggregateFunction::WideMoments => self.squares(op.axis),
             _by_cell if self.inputs.len() > 1 => self.values(op.axis),
             _by_cell => Ok(self.count()),
         }
@@ -353,7 +372,7 @@ impl Step<'_> {
     /// The rows that have any cell which is not NaN, as many as there are in the emptiest column; of rows that are not
     /// plain, what they contribute too.
     fn present(&self, plain: bool) -> Result<Support> {
-        let Op::Aggregate(op) = self.op else { return Ok(Support::NONE) };
+        let Op::Aggregate(AggregateOp::Reduce(op)) = self.op else { return Ok(Support::NONE) };
         let oriented = |(x, axes): (&Matrix, &Axes)| if axes.rows() { x.clone() } else { x.transpose() };
         let parts: Vec<Matrix> = self.inputs.iter().zip(self.input_axes).map(oriented).collect();
         let along_rows = |function: AggregateFunction, x: &Matrix| {
@@ -419,6 +438,8 @@ impl Step<'_> {
             MatmulOp::MmchainMinus => {
                 self.inputs[1..].chunks_exact(2).map(|p| chain(&p[0], Middle::Minus(&p[1]))).collect()
             }
+            // Measured as what it stands for.
+            MatmulOp::Factorised(_) => Ok(Vec::new()),
         }
     }
 }
@@ -437,5 +458,6 @@ fn summed(op: MatmulOp, inputs: &[Matrix]) -> Box<dyn Iterator<Item = Matrix> + 
         MatmulOp::Gram => Box::new(inputs.iter().cloned()),
         MatmulOp::Mmchain => Box::new(inputs[1..].iter().cloned()),
         MatmulOp::MmchainWeighted | MatmulOp::MmchainMinus => Box::new(inputs[1..].iter().step_by(2).cloned()),
+        MatmulOp::Factorised(_) => Box::new(std::iter::empty()),
     }
 }

@@ -3,7 +3,7 @@
 
 use fondaco_proto::{
     Axes, Error, Measure, Op, Result,
-    op::{AggregateFunction, Axis, MatmulOp},
+    op::{AggregateFunction, AggregateOp, Axis, MatmulOp},
 };
 
 use super::{Centre, Support, digits, series};
@@ -74,7 +74,7 @@ fn of_rows(op: &Op, inputs: &[Value], output: &Matrix, cx: &Context<'_>) -> Resu
     let cells = series(output, true, Centre::Data, cx)?;
     let magnitudes = match (op, inputs) {
         (Op::Matmul(MatmulOp::Product), [x, Value::Dense(v)]) => Some(kernels::magnitudes(x, Some(v), cx)?),
-        (Op::Aggregate(op), [x]) if op.axis == Axis::Rows => match op.function {
+        (Op::Aggregate(AggregateOp::Reduce(op)), [x]) if op.axis == Axis::Rows => match op.function {
             AggregateFunction::Sum | AggregateFunction::Mean => Some(kernels::magnitudes(x, None, cx)?),
             _no_sum => None,
         },
@@ -101,8 +101,9 @@ fn rows(op: &Op, inputs: &[Value], axes: &[Axes]) -> u64 {
     let of_rows = inputs.iter().zip(axes).filter(|(_, axes)| axes.rows()).map(|(input, _)| input.shape().rows);
     let step = if first_of_pairs { 2 } else { 1 };
     match op {
-        Op::Aggregate(op) if op.axis == Axis::Rows => 0,
-        Op::Aggregate(_) => of_rows.sum(),
+        Op::Aggregate(AggregateOp::Reduce(op)) if op.axis != Axis::Rows => of_rows.sum(),
+        Op::Aggregate(AggregateOp::Distinct(_)) => of_rows.sum(),
+        Op::Aggregate(_) => 0,
         Op::Matmul(MatmulOp::Cross) => inputs.iter().step_by(step).map(|input| input.shape().rows).sum(),
         Op::Matmul(MatmulOp::Gram) => of_rows.sum(),
         Op::Create(_) | Op::Elementwise(_) | Op::Matmul(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_) => 0,

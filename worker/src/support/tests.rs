@@ -1,7 +1,7 @@
 use std::slice;
 
 use fondaco_proto::{
-    Axes, Measure, Op,
+    Axes, Facet, Measure, Op,
     op::{
         AggregateFunction, AggregateOp, Axis, Binary, BinaryFunction, ElementwiseOp, MatmulOp, ReorgOp, Scalar, Unary,
     },
@@ -176,7 +176,9 @@ fn the_weakest_series_counts_whatever_the_threads() {
 fn measured(op: &Op, how: &Measure, inputs: &[Matrix], axes: Axes, of: Axes, cx: &Context<'_>) -> Support {
     let output = run(op, inputs, cx).unwrap();
     let (input_axes, input_noise) = (&vec![of; inputs.len()], &vec![0.0; inputs.len()]);
-    Step { op, inputs, input_axes, input_noise, output: &output, axes, cx }.measure(how).unwrap()
+    let facet = |x: &Matrix| Facet { shape: x.shape(), axes: of, plain: false, native: false };
+    let facets = &inputs.iter().map(facet).collect::<Vec<_>>();
+    Step { op, inputs, facets, input_axes, input_noise, output: &output, axes, cx }.measure(how).unwrap()
 }
 
 fn aggregate(function: AggregateFunction, axis: Axis) -> Op {

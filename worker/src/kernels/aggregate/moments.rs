@@ -24,6 +24,14 @@ impl Moments {
         self.sum.value() / self.count
     }
 
+    /// Count, mean, what its rounding lost, and M2.
+    pub fn words(&self) -> [f64; 4] {
+        let mean = self.mean();
+        let rest = ((-mean).mul_add(self.count, self.sum.high) + self.sum.low) / self.count;
+        // Of what is not finite nothing is lost.
+        [self.count, mean, if rest.is_finite() { rest } else { 0.0 }, self.m2]
+    }
+
     /// The variance of what is there, as `np.nanvar`: NaN where the degrees of freedom are too few.
     pub fn variance(&self, ddof: u32) -> f64 {
         let freedom = self.count - f64::from(ddof);

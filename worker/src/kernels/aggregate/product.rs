@@ -1,9 +1,15 @@
 //! Products as a mantissa and an exponent, so that neither overflows or vanishes on the way.
 
+use fondaco_proto::op::scaled;
+
 use super::reduction::{Block, Reduction};
 
 /// Mantissas below 2 that are multiplied before the product is normalised.
 const FACTORS: usize = 512;
+
+/// Between these, the product of two numbers has all its digits.
+const SMALL: f64 = 1e-150;
+const LARGE: f64 = 1e150;
 
 /// `m · 2^e`, with 1 ≤ |m| < 2 if it is finite and not 0.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +38,30 @@ impl Product {
         let (m, e) = split(self.m * other.m);
         // Nothing is left of the exponents of a zero, of infinities and NaN.
         Self { m, e: if m == 0.0 || !m.is_finite() { 0.0 } else { self.e + other.e + e as f64 } }
+    }
+
+    /// Takes a factor; the mantissa keeps what a double holds, and is normalised where it would not.
+    #[inline(always)]
+    pub fn multiply(&mut self, x: f64) {
+        let m = self.m * x;
+        let safe = |x: f64| (SMALL..LARGE).contains(&x.abs());
+        if safe(m) && safe(x) {
+            self.m = m;
+        } else {
+            let (m, e) = split(x);
+            let (rest, more) = split(self.m);
+            *self = Self { m: rest, e: self.e + more as f64 }.times(Self { m, e: e as f64 });
+        }
+    }
+
+    /// The number that it stands for, rounded once.
+    #[inline(always)]
+    pub fn value(&self) -> f64 {
+        if self.e == 0.0 {
+            return self.m;
+        }
+        let (m, e) = split(self.m);
+        scaled(m, self.e + e as f64)
     }
 
     fn of<'a>(cells: impl Iterator<Item = &'a f64>) -> Self {

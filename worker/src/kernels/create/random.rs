@@ -96,7 +96,7 @@ const LOW: u64 = 0xffff_ffff;
 
 /// Philox4x32-10 of each column of counters, in place; round by round, so that it is vectorised.
 #[inline(always)]
-fn philox<const N: usize>(key: u64, [c0, c1, c2, c3]: [&mut [u64; N]; 4]) {
+pub(super) fn philox<const N: usize>(key: u64, [c0, c1, c2, c3]: [&mut [u64; N]; 4]) {
     let (mut k0, mut k1) = (key & LOW, key >> 32);
     for _round in 0..10 {
         for i in 0..N {

@@ -19,12 +19,14 @@ pub fn run(op: Ternary, lanes: &[Lane<'_>], out: &mut [f64]) {
             one(*x, out, |x| if x.is_nan() { value } else { x });
         }
         (Ternary::Replace { pattern, value }, [x]) => one(*x, out, |x| if x == pattern { value } else { x }),
+        (Ternary::ClipBetween, [x, low, high]) => between(*x, *low, *high, out),
         (
             Ternary::Where
             | Ternary::PlusMultiply(_)
             | Ternary::MinusMultiply(_)
             | Ternary::Clip { .. }
-            | Ternary::Replace { .. },
+            | Ternary::Replace { .. }
+            | Ternary::ClipBetween,
             _,
         ) => {
             debug_assert!(false, "the arity was checked");
@@ -46,6 +48,15 @@ fn pair(x: Lane<'_>, y: Lane<'_>, out: &mut [f64], f: impl Fn(f64, f64) -> f64) 
         (Lane::Cells(x), Lane::Cell(y)) => simd::map(out, x, |x| f(x, y)),
         (Lane::Cell(x), Lane::Cells(y)) => simd::map(out, y, |y| f(x, y)),
         (Lane::Cell(x), Lane::Cell(y)) => out.fill(f(x, y)),
+    }
+}
+
+/// `np.clip`: not below `low`, then not above `high`; NaN if any of them is.
+fn between(x: Lane<'_>, low: Lane<'_>, high: Lane<'_>, out: &mut [f64]) {
+    pair(x, low, out, maximum);
+    match high {
+        Lane::Cell(high) => simd::update(out, |x| minimum(x, high)),
+        Lane::Cells(high) => simd::update2(out, high, minimum),
     }
 }
 

@@ -29,6 +29,7 @@ pub fn run(op: MatmulOp, inputs: &[Value], cx: &Context<'_>) -> Result<Option<Ma
     let size = match op {
         MatmulOp::Gram | MatmulOp::Mmchain => 1,
         MatmulOp::Product | MatmulOp::Cross | MatmulOp::MmchainWeighted | MatmulOp::MmchainMinus => 2,
+        MatmulOp::Factorised(_) => return Ok(None),
     };
     for group in groups.chunks_exact(size) {
         let part = match (op, head, group) {

@@ -1,7 +1,8 @@
 //! A sparse matrix gives what the dense one gives that it stands for.
 
 use fondaco_proto::op::{
-    AggregateFunction, AggregateOp, Axis, Binary, BinaryFunction, ElementwiseOp, Scalar, SliceOp, Ternary, Unary,
+    AggregateFunction, AggregateOp, Axis, Binary, BinaryFunction, Cumulate, CumulateFunction, Distinct, ElementwiseOp,
+    Factorised, LossWeights, Scalar, SliceOp, SumProduct, Ternary, Unary,
 };
 
 use super::{
@@ -105,6 +106,40 @@ fn reductions() {
 }
 
 #[test]
+fn aggregates_of_several_and_thin_factors() {
+    serially(|cx| {
+        let x = settled_sparse(scattered(18, 9000, 30, true, cx), cx);
+        let turned = evaluate(&Op::Reorg(ReorgOp::Transpose), std::slice::from_ref(&x), cx).unwrap();
+        let dense = |seed, rows, columns| Value::Dense(random(seed, rows, columns, cx));
+        for (x, what) in [(&x, "sparse"), (&turned, "turned")] {
+            let (n, d) = (x.shape().rows as usize, x.shape().columns as usize);
+            for axis in [Axis::Columns, Axis::Rows] {
+                for function in [CumulateFunction::Cumsum, CumulateFunction::Cumprod, CumulateFunction::Cummax] {
+                    let op = AggregateOp::Cumulate(Cumulate { function, axis, carried: false });
+                    same(&Op::Aggregate(op), std::slice::from_ref(x), what, cx);
+                }
+            }
+            for what in [Distinct::Count, Distinct::Values { rows: 5 }, Distinct::Registers { bits: 4 }] {
+                same(&Op::Aggregate(AggregateOp::Distinct(what)), &[x.clone(), x.clone()], "distinct", cx);
+            }
+            let product = Op::Aggregate(AggregateOp::SumProduct(SumProduct { factors: 3, axis: Axis::Columns }));
+            same(&product, &[x.clone(), x.clone(), dense(19, n, 1)], what, cx);
+            let between = Op::Elementwise(ElementwiseOp::Ternary(Ternary::ClipBetween));
+            same(&between, &[x.clone(), dense(20, 1, d), dense(21, n, 1)], what, cx);
+            for op in [
+                Factorised::Loss(LossWeights::Nonzero),
+                Factorised::Times(Unary::Tanh),
+                Factorised::Divided,
+                Factorised::DividedLeft,
+            ] {
+                let inputs = [dense(22, d, 2), x.clone(), dense(23, n, 2)];
+                same(&Op::Matmul(MatmulOp::Factorised(op)), &inputs, what, cx);
+            }
+        }
+    });
+}
+
+#[test]
 fn products() {
     serially(|cx| {
         for special in [false, true] {
@@ -171,7 +206,7 @@ fn chosen_rows_and_places() {
         let mask = |n: usize| Value::Dense(matrix(n, 1, &(0..n).map(|i| (i % 3) as f64).collect::<Vec<_>>(), cx));
         for (x, n, what) in [(&x, 9000, "rows"), (&turned, 30, "turned rows")] {
             let rows = (0..n as u64).rev().step_by(2).chain([1, 1]).collect();
-            assert!(same(&Op::Slice(SliceOp::Rows(rows)), std::slice::from_ref(&x), what, cx));
+            assert!(same(&Op::Slice(SliceOp::Rows(rows)), std::slice::from_ref(x), what, cx));
             assert!(same(&Op::Slice(SliceOp::FilterRows), &[x.clone(), mask(n)], what, cx));
             let set = Op::Slice(SliceOp::Set { rows: 2..9, columns: 3..17 });
             same(&set, &[x.clone(), Value::Dense(random(17, 7, 14, cx))], what, cx);

@@ -1,116 +1,18 @@
 //! The vocabulary: every operator survives the wire, and no two share their canonical bytes.
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
+mod samples;
+
 use std::collections::HashMap;
 
 use fondaco_proto::{
-    Axes, Block, Effect, Error, ErrorCode, Facet, Measure, Op, Program, ProgramLimits, Selection, Shape, op::*, wire,
+    Axes, Effect, Error, ErrorCode, Facet, Measure, Op, Origin, Program, ProgramLimits, Selection, Shape, op::*, wire,
 };
-
-/// One of each operator, with several parameters where it has any.
-fn samples() -> Vec<Op> {
-    let mut ops = Vec::new();
-    let shape = Shape::new(2, 3);
-    let compare = |literal| Filter::Compare(Compare { column: "a".into(), op: CompareOp::Less, literal });
-    let filters = [
-        None,
-        Some(compare(Literal::Number(1.0))),
-        Some(compare(Literal::Text("1".into()))),
-        Some(Filter::And(vec![compare(Literal::Number(1.0)), Filter::IsNull("b".into())])),
-        Some(Filter::Or(vec![compare(Literal::Number(1.0)), Filter::IsNull("b".into())])),
-        Some(Filter::Not(Box::new(Filter::IsNull("b".into())))),
-    ];
-    for filter in filters {
-        for columns in [vec![], vec!["a".into(), "b".into()], vec!["ab".into()]] {
-            ops.push(Op::Create(CreateOp::Read(Read { dataset: "d".into(), columns, filter: filter.clone() })));
-        }
-    }
-    ops.push(Op::Create(CreateOp::Put(Block::new(shape, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap())));
-    ops.push(Op::Create(CreateOp::Put(Block::new(Shape::new(3, 2), &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap())));
-    ops.push(Op::Create(CreateOp::Fill(Fill { shape, value: 0.0 })));
-    ops.push(Op::Create(CreateOp::Fill(Fill { shape, value: -0.0 })));
-    let distributions = [
-        Distribution::Uniform { low: 0.0, high: 1.0 },
-        Distribution::Normal { mean: 0.0, std: 1.0 },
-        Distribution::Bernoulli { p: 0.5 },
-    ];
-    for distribution in distributions {
-        let rand = Rand { shape, seed: 7, row_offset: 1, column_offset: 2, density: 1.0, distribution };
-        ops.push(Op::Create(CreateOp::Rand(rand)));
-        ops.push(Op::Create(CreateOp::Rand(Rand { row_offset: 2, column_offset: 1, ..rand })));
-    }
-    ops.extend(Unary::ALL.iter().map(|unary| Op::Elementwise(ElementwiseOp::Unary(*unary))));
-    for function in BinaryFunction::ALL {
-        for scalar in [None, Some(Scalar::Left(2.0)), Some(Scalar::Right(2.0))] {
-            ops.push(Op::Elementwise(ElementwiseOp::Binary(Binary { function: *function, scalar })));
-        }
-    }
-    for ternary in [
-        Ternary::Where,
-        Ternary::PlusMultiply(2.0),
-        Ternary::MinusMultiply(2.0),
-        Ternary::Clip { low: 1.0, high: 2.0 },
-        Ternary::Replace { pattern: 1.0, value: 2.0 },
-        Ternary::Replace { pattern: f64::INFINITY, value: 2.0 },
-    ] {
-        ops.push(Op::Elementwise(ElementwiseOp::Ternary(ternary)));
-    }
-    for function in AggregateFunction::ALL {
-        ops.extend(Axis::ALL.iter().map(|axis| Op::Aggregate(AggregateOp::new(*function, *axis))));
-    }
-    ops.push(Op::Aggregate(AggregateOp { ddof: 1, ..AggregateOp::new(AggregateFunction::Var, Axis::All) }));
-    ops.extend(MatmulOp::ALL.iter().map(|op| Op::Matmul(*op)));
-    let simple = [ReorgOp::Transpose, ReorgOp::Vstack, ReorgOp::Hstack, ReorgOp::Flip];
-    ops.extend(simple.map(Op::Reorg));
-    ops.push(Op::Slice(SliceOp::Range { rows: 1..2, columns: 0..3 }));
-    ops.push(Op::Slice(SliceOp::Range { rows: 0..3, columns: 1..2 }));
-    ops.push(Op::Slice(SliceOp::Columns(vec![2, 0, 2])));
-    ops
-}
-
-/// More members of the families that move and choose cells, in the order in which they came.
-fn moved() -> Vec<Op> {
-    let sort = |by, descending, indices| ReorgOp::Sort { by, descending, indices };
-    let mut ops: Vec<Op> = [
-        ReorgOp::FlipColumns,
-        ReorgOp::Unique,
-        ReorgOp::Diagonal { offset: -2 },
-        ReorgOp::Diag { columns: 3, offset: -2 },
-        ReorgOp::Triangle { upper: false, k: 1 },
-        ReorgOp::Triangle { upper: true, k: 1 },
-        ReorgOp::Reshape(Shape::new(2, 3)),
-        ReorgOp::Reshape(Shape::new(3, 2)),
-        sort(1, false, false),
-        sort(1, true, false),
-        sort(1, false, true),
-        sort(2, false, false),
-    ]
-    .map(Op::Reorg)
-    .into();
-    ops.push(Op::Slice(SliceOp::Rows(vec![2, 0, 2])));
-    ops.push(Op::Slice(SliceOp::Rows(vec![])));
-    ops.push(Op::Slice(SliceOp::Set { rows: 1..2, columns: 0..3 }));
-    ops.push(Op::Slice(SliceOp::FilterRows));
-    ops
-}
-
-/// Of the family stats.
-fn stats() -> Vec<Op> {
-    let mut ops = Vec::new();
-    for weighted in [false, true] {
-        ops.extend(Ranks::ALL.iter().map(|ranks| StatsOp::RankCounts { ranks: *ranks, weighted }));
-        ops.extend([(2, 3), (3, 2)].map(|(rows, columns)| StatsOp::Table { rows, columns, weighted }));
-    }
-    ops.extend(GroupFunction::ALL.iter().map(|function| StatsOp::Group(*function)));
-    ops.extend([3, 4].map(|most| StatsOp::Levels { most }));
-    ops.extend([2, 3, 4].map(|order| StatsOp::WeightedMoments { order }));
-    ops.push(StatsOp::WeightedCov);
-    ops.into_iter().map(Op::Stats).collect()
-}
+use samples::{moved, samples, several, stats};
 
 #[test]
 fn every_operator_survives_the_wire() {
-    for op in samples().into_iter().chain(moved()).chain(stats()) {
+    for op in samples().into_iter().chain(moved()).chain(stats()).chain(several()) {
         assert_eq!(Op::try_from(wire::Op::from(op.clone())).unwrap(), op);
     }
 }
@@ -118,7 +20,7 @@ fn every_operator_survives_the_wire() {
 #[test]
 fn canonical_bytes_are_injective() {
     let mut seen: HashMap<Vec<u8>, Op> = HashMap::new();
-    for op in samples().into_iter().chain(moved()).chain(stats()) {
+    for op in samples().into_iter().chain(moved()).chain(stats()).chain(several()) {
         if let Some(other) = seen.insert(op.canonical(), op.clone()) {
             panic!("{op:?} and {other:?} share their canonical bytes");
         }
@@ -134,11 +36,15 @@ fn canonical_bytes_are_pinned() {
     assert_eq!(blake3::hash(&moved).to_hex().as_str(), PINNED_MOVED);
     let stats: Vec<u8> = stats().iter().flat_map(Op::canonical).collect();
     assert_eq!(blake3::hash(&stats).to_hex().as_str(), PINNED_STATS);
+    let several: Vec<u8> = several().iter().flat_map(Op::canonical).collect();
+    assert_eq!(blake3::hash(&several).to_hex().as_str(), PINNED_SEVERAL);
 }
 
 const PINNED_MOVED: &str = "0df3775f137b10d158f576357a73bc68881039e7ed9868be4a846f319734fc7d";
 
 const PINNED: &str = "db9a56f085c28929f84b1760af551245165dc839173a79821a0552abe82b8cac";
+
+const PINNED_SEVERAL: &str = "a416f30587146c30850e88928f9c350879154032805dca0f6dade9df733d8b23";
 
 const PINNED_STATS: &str = "646c04af5f3862db515e911a3ce75be4aef8401d61b8baa875f11284549008fe";
 
@@ -149,12 +55,12 @@ fn missing_and_unknown_operators_are_refused() {
     for code in [0, -1, 99] {
         let unary = wire::ElementwiseOp { op: Some(wire::elementwise_op::Op::Unary(code)) };
         refused(wire::Op { family: Some(wire::op::Family::Elementwise(unary)) });
-        let matmul = wire::MatmulOp { kind: code };
+        let matmul = wire::MatmulOp { kind: code, factorised: None };
         refused(wire::Op { family: Some(wire::op::Family::Matmul(matmul)) });
-        let aggregate = wire::AggregateOp { function: code, axis: 1, ddof: 0 };
+        let aggregate = wire::AggregateOp { function: code, axis: 1, ddof: 0, other: None };
         refused(wire::Op { family: Some(wire::op::Family::Aggregate(aggregate)) });
     }
-    let ddof = wire::AggregateOp { function: 1, axis: 1, ddof: 1 };
+    let ddof = wire::AggregateOp { function: 1, axis: 1, ddof: 1, other: None };
     refused(wire::Op { family: Some(wire::op::Family::Aggregate(ddof)) });
     use wire::stats_op;
     for op in [
@@ -165,6 +71,15 @@ fn missing_and_unknown_operators_are_refused() {
     ] {
         refused(wire::Op { family: Some(wire::op::Family::Stats(wire::StatsOp { op: Some(op) })) });
     }
+    let both = wire::aggregate_op::Other::Trace(wire::TraceOp {});
+    let both = wire::AggregateOp { function: 1, axis: 1, ddof: 0, other: Some(both) };
+    refused(wire::Op { family: Some(wire::op::Family::Aggregate(both)) });
+    let seq = wire::SeqOp { rows: 2, columns: 2, total_columns: 1, ..Default::default() };
+    let seq = wire::CreateOp { op: Some(wire::create_op::Op::Seq(seq)) };
+    refused(wire::Op { family: Some(wire::op::Family::Create(seq)) });
+    let sample = wire::SampleOp { rows: 3, columns: 1, population: 2, ..Default::default() };
+    let sample = wire::CreateOp { op: Some(wire::create_op::Op::Sample(sample)) };
+    refused(wire::Op { family: Some(wire::op::Family::Create(sample)) });
     let backwards = wire::slice_op::Range { row_start: 2, row_end: 1, ..Default::default() };
     let backwards = wire::SliceOp { op: Some(wire::slice_op::Op::Range(backwards)) };
     refused(wire::Op { family: Some(wire::op::Family::Slice(backwards)) });
@@ -418,4 +333,58 @@ fn rows_in_cells_are_measured_there() {
     assert_eq!(moments(2, w), Measure::Weights(vec![1]));
     assert_eq!((moments(3, w), moments(2, code)), (Measure::Terms(vec![1]), Measure::Terms(vec![1])));
     assert_eq!(stats(StatsOp::WeightedCov, &[masked(ROWS), w]).measure, Measure::Terms(vec![1]));
+}
+
+#[test]
+fn what_stands_for_several_does_what_they_do() {
+    let product = |factors| Op::Aggregate(AggregateOp::SumProduct(SumProduct { factors, axis: Axis::Columns }));
+    let unfused = Effect::keeping(Axes::None, false).measured(Measure::Unfused);
+    assert_eq!(effect(product(2), &[ROWS, ROWS]), unfused);
+    assert_eq!(effect(product(2), &[ROWS, UPLOAD]), unfused);
+    let scaled = Facet { native: false, ..ROWS };
+    assert_eq!(effect(product(2), &[ROWS, ROWS, scaled, ROWS]).selection, Selection::Concatenated);
+    let steps = product(3).unfused(3).unwrap();
+    let names: Vec<&str> = steps.iter().map(|step| step.op.name()).collect();
+    assert_eq!(names, ["multiply", "multiply", "sum"]);
+    assert_eq!(steps[1].inputs, [Origin::Step(0), Origin::Input(2)]);
+
+    let factorised = |op, inputs: &[Facet]| effect(Op::Matmul(MatmulOp::Factorised(op)), inputs);
+    let (v, u) = (Facet { shape: Shape::new(2, 1), ..UPLOAD }, Facet { shape: Shape::new(9, 1), ..ROWS });
+    assert_eq!(factorised(Factorised::Loss(LossWeights::None), &[v, ROWS, u]), unfused);
+    assert_eq!(factorised(Factorised::DividedLeft, &[v, ROWS, u]), unfused);
+    let stays = Effect::keeping(Axes::Rows, false).measured(Measure::Unfused);
+    assert_eq!(factorised(Factorised::Divided, &[v, ROWS, u]), stays);
+    assert_eq!(factorised(Factorised::Times(Unary::Exp), &[v, ROWS, u]), stays);
+    let rows_as_v = Facet { shape: Shape::new(2, 1), ..ROWS };
+    assert_eq!(factorised(Factorised::Loss(LossWeights::None), &[rows_as_v, ROWS, u]).axes, Axes::Entangled);
+}
+
+#[test]
+fn what_holds_rows_before_it_never_leaves() {
+    let cumulate = |function, axis| Op::Aggregate(AggregateOp::Cumulate(Cumulate { function, axis, carried: false }));
+    for function in CumulateFunction::ALL {
+        let down = effect(cumulate(*function, Axis::Columns), &[ROWS]);
+        assert_eq!((down.axes, down.extreme), (Axes::Entangled, *function != CumulateFunction::Cumsum));
+        assert_eq!(effect(cumulate(*function, Axis::Columns), &[UPLOAD]).axes, Axes::None);
+    }
+    let own = effect(cumulate(CumulateFunction::Cumsum, Axis::Rows), &[ROWS]);
+    assert_eq!(own, Effect::keeping(Axes::Rows, true).measured(Measure::Linear));
+    let own = effect(cumulate(CumulateFunction::Cummax, Axis::Rows), &[ROWS]);
+    assert_eq!(own, Effect::keeping(Axes::Rows, false).measured(Measure::Cells(vec![])));
+    assert_eq!(effect(cumulate(CumulateFunction::Cumsumprod, Axis::Rows), &[ROWS]).axes, Axes::Entangled);
+    let trace = Op::Aggregate(AggregateOp::Trace);
+    let square = Facet { shape: Shape::new(9, 9), ..ROWS };
+    assert_eq!(effect(trace.clone(), &[square]).axes, Axes::Entangled);
+    assert_eq!(effect(trace, &[UPLOAD]), Effect::keeping(Axes::None, false));
+    let distinct = |what| effect(Op::Aggregate(AggregateOp::Distinct(what)), &[ROWS]);
+    let count = distinct(Distinct::Count);
+    assert_eq!((count.axes, count.extreme, count.measure), (Axes::None, true, Measure::Count));
+    assert_eq!(distinct(Distinct::Values { rows: 3 }).axes, Axes::Entangled);
+    let registers = distinct(Distinct::Registers { bits: 4 });
+    assert_eq!((registers.axes, registers.extreme, registers.measure), (Axes::None, true, Measure::Terms(vec![])));
+    for function in [AggregateFunction::Argmax, AggregateFunction::PlacedMin] {
+        assert!(effect(Op::Aggregate(AggregateOp::new(function, Axis::Columns)), &[ROWS]).extreme);
+    }
+    let steep = Op::Aggregate(AggregateOp::new(AggregateFunction::Kurtosis, Axis::Columns));
+    assert_eq!(effect(steep, &[ROWS]).measure, Measure::Terms(vec![]));
 }

@@ -1,21 +1,19 @@
 //! Reductions over all cells, down the rows (`axis=0`) or along each row (`axis=1`).
 
+use super::{stacked, unknown};
 use crate::{
-    Axes, Canonical, Effect, Error, Facet, Measure, Result, Selection, Shape,
-    op::{Arity, unknown},
-    vocabulary::vocabulary,
-    wire,
+    Axes, Canonical, Effect, Error, Facet, Measure, Result, Selection, Shape, op::Arity, vocabulary::vocabulary, wire,
 };
 
 /// A reduction. Over all or down the rows it takes any number of row parts and is the reduction of
 /// `np.vstack(parts)`; along rows it takes one input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AggregateOp {
+pub struct Reduce {
     /// What is computed.
     pub function: AggregateFunction,
     /// Along what.
     pub axis: Axis,
-    /// Delta degrees of freedom, of var, std and their nan-variants alone.
+    /// Delta degrees of freedom, of var, std and their nan-variants; of skew and kurtosis, 1 corrects for bias.
     pub ddof: u32,
 }
 
@@ -25,7 +23,10 @@ vocabulary! {
         Sum = "sum", Sumsq = "sumsq", Mean = "mean", Var = "var", Std = "std", Min = "min", Max = "max", Nnz = "nnz",
         Moments = "moments", Prod = "prod", ScaledProd = "scaled_prod", Any = "any", All = "all", Nansum = "nansum",
         Nanmean = "nanmean", Nanvar = "nanvar", Nanstd = "nanstd", Nanmin = "nanmin", Nanmax = "nanmax",
-        Nanmoments = "nanmoments",
+        Nanmoments = "nanmoments", Argmin = "argmin", Argmax = "argmax", PlacedMin = "placed_min",
+        PlacedMax = "placed_max", Moment2 = "moment2", Moment3 = "moment3", Moment4 = "moment4", Skew = "skew",
+        Kurtosis = "kurtosis", WideMoments = "wide_moments", WideNanmoments = "wide_nanmoments",
+        HigherMoments = "higher_moments",
     }
 }
 
@@ -41,27 +42,53 @@ vocabulary! {
 impl AggregateFunction {
     /// Whether cells that are NaN are left out.
     pub const fn skips_nan(self) -> bool {
-        use AggregateFunction::{Nanmax, Nanmean, Nanmin, Nanmoments, Nanstd, Nansum, Nanvar};
-        matches!(self, Nansum | Nanmean | Nanvar | Nanstd | Nanmin | Nanmax | Nanmoments)
+        use AggregateFunction::{Nanmax, Nanmean, Nanmin, Nanmoments, Nanstd, Nansum, Nanvar, WideNanmoments};
+        matches!(self, Nansum | Nanmean | Nanvar | Nanstd | Nanmin | Nanmax | Nanmoments | WideNanmoments)
+    }
+
+    /// Whether it sums third or fourth powers, so that few rows may be all there is to see of it.
+    pub const fn is_steep(self) -> bool {
+        use AggregateFunction::{HigherMoments, Kurtosis, Moment3, Moment4, Skew};
+        matches!(self, Moment3 | Moment4 | Skew | Kurtosis | HigherMoments)
     }
 
     /// Whether a result can be the value of a single cell, or decided by one.
     const fn is_selection(self) -> bool {
-        use AggregateFunction::{All, Any, Max, Min, Nanmax, Nanmin, Prod, ScaledProd};
-        matches!(self, Min | Max | Nanmin | Nanmax | Prod | ScaledProd | Any | All)
+        use AggregateFunction::{
+            All, Any, Argmax, Argmin, Max, Min, Nanmax, Nanmin, PlacedMax, PlacedMin, Prod, ScaledProd,
+        };
+        matches!(
+            self,
+            Min | Max | Nanmin | Nanmax | Prod | ScaledProd | Any | All | Argmin | Argmax | PlacedMin | PlacedMax
+        )
     }
 
-    const fn takes_ddof(self) -> bool {
-        use AggregateFunction::{Nanstd, Nanvar, Std, Var};
-        matches!(self, Var | Std | Nanvar | Nanstd)
+    /// Whether there is none of no cells.
+    const fn needs_a_cell(self) -> bool {
+        use AggregateFunction::{Argmax, Argmin, Max, Min, Nanmax, Nanmin, PlacedMax, PlacedMin};
+        matches!(self, Min | Max | Nanmin | Nanmax | Argmin | Argmax | PlacedMin | PlacedMax)
+    }
+
+    /// The largest `ddof` that it takes.
+    const fn ddof_max(self) -> u32 {
+        use AggregateFunction::{Kurtosis, Nanstd, Nanvar, Skew, Std, Var};
+        match self {
+            Var | Std | Nanvar | Nanstd => u32::MAX,
+            Skew | Kurtosis => 1,
+            _none => 0,
+        }
     }
 
     /// Rows (axis 1: columns) of the result in the place of one.
-    const fn width(self) -> u64 {
-        use AggregateFunction::{Moments, Nanmoments, ScaledProd};
+    pub const fn width(self) -> u64 {
+        use AggregateFunction::{
+            HigherMoments, Moments, Nanmoments, PlacedMax, PlacedMin, ScaledProd, WideMoments, WideNanmoments,
+        };
         match self {
+            HigherMoments => 6,
+            WideMoments | WideNanmoments => 4,
             Moments | Nanmoments => 3,
-            ScaledProd => 2,
+            ScaledProd | PlacedMin | PlacedMax => 2,
             _one => 1,
         }
     }
@@ -81,13 +108,9 @@ pub fn scaled(m: f64, e: f64) -> f64 {
     }
 }
 
-impl AggregateOp {
-    /// A reduction with `ddof` 0.
-    pub const fn new(function: AggregateFunction, axis: Axis) -> Self {
-        Self { function, axis, ddof: 0 }
-    }
-
-    pub(super) fn name(&self) -> &'static str {
+impl Reduce {
+    /// Its name for messages.
+    fn name(&self) -> &'static str {
         self.function.name()
     }
 
@@ -98,27 +121,15 @@ impl AggregateOp {
         }
     }
 
-    /// `(1, 1)`, `(1, d)` or `(n, 1)`; moments have three rows (axis 1: columns) in the place of one, scaled products two.
+    /// `(1, 1)`, `(1, d)` or `(n, 1)`, with as many rows (axis 1: columns) in the place of one as the function is wide.
     pub(super) fn shape(&self, inputs: &[Shape]) -> Result<Shape> {
-        let columns = inputs[0].columns;
-        if let Some(other) = inputs.iter().find(|input| input.columns != columns) {
-            return Err(Error::invalid(format!(
-                "{}: row parts need the same number of columns, but have shapes {} and {other}",
-                self.name(),
-                inputs[0]
-            )));
-        }
-        let sum = |rows: u64, input: &Shape| rows.checked_add(input.rows);
-        let rows = inputs.iter().try_fold(0, sum).ok_or_else(|| {
-            Error::invalid(format!("{}: the parts together have too many rows to count", self.name()))
-        })?;
+        let Shape { rows, columns } = stacked(self.name(), inputs)?;
         let reduced = match self.axis {
             Axis::All => Shape::new(rows, columns).cells()?,
             Axis::Columns => rows,
             Axis::Rows => columns,
         };
-        use AggregateFunction::{Max, Min, Nanmax, Nanmin};
-        if matches!(self.function, Min | Max | Nanmin | Nanmax)
+        if self.function.needs_a_cell()
             && reduced == 0
             && (self.axis != Axis::Columns || columns > 0)
             && (self.axis != Axis::Rows || rows > 0)
@@ -172,7 +183,8 @@ impl AggregateOp {
                 effect.measured(Measure::NonZero { shifted: !inputs.iter().all(|input| input.native) })
             }
             (true, Axes::None) if self.function.skips_nan() => effect.measured(Measure::Present { plain }),
-            (true, Axes::None) if !plain => effect.measured(Measure::Terms(vec![])),
+            // A third power is a product of three: plain or not, the terms have to be looked at.
+            (true, Axes::None) if !plain || self.function.is_steep() => effect.measured(Measure::Terms(vec![])),
             (true, Axes::None) => effect.measured(Measure::Count),
             (true, _) => effect.measured(Measure::Cells(vec![])),
         }
@@ -181,26 +193,18 @@ impl AggregateOp {
     pub(super) fn write_canonical(&self, out: &mut Canonical) {
         out.code(self.function.code()).code(self.axis.code()).u64(u64::from(self.ddof));
     }
-}
 
-impl TryFrom<wire::AggregateOp> for AggregateOp {
-    type Error = Error;
-
-    fn try_from(op: wire::AggregateOp) -> Result<Self> {
-        let function = AggregateFunction::from_code(op.function).ok_or_else(|| unknown("aggregate"))?;
-        let axis = Axis::from_code(op.axis).ok_or_else(|| Error::invalid("an aggregate needs an axis"))?;
-        if op.ddof != 0 && !function.takes_ddof() {
+    /// From the codes of the wire.
+    pub(super) fn parse(function: i32, axis: i32, ddof: u32) -> Result<Self> {
+        let function = AggregateFunction::from_code(function).ok_or_else(|| unknown("aggregate"))?;
+        let axis = Axis::from_code(axis).ok_or_else(|| Error::invalid("an aggregate needs an axis"))?;
+        if ddof > function.ddof_max() {
             return Err(Error::invalid(format!(
-                "{} takes no ddof; var and std do, and nanvar and nanstd",
+                "{} takes no ddof of {ddof}; var and std do, and nanvar and nanstd; of skew and kurtosis, 1 corrects \
+                 for bias",
                 function.name()
             )));
         }
-        Ok(Self { function, axis, ddof: op.ddof })
-    }
-}
-
-impl From<AggregateOp> for wire::AggregateOp {
-    fn from(op: AggregateOp) -> Self {
-        Self { function: op.function.code(), axis: op.axis.code(), ddof: op.ddof }
+        Ok(Self { function, axis, ddof })
     }
 }
