@@ -3,11 +3,14 @@
 
 use std::path::PathBuf;
 
-use fondaco::{AggregateFunction, Axis, ErrorCode, FedMatrix, Federation, Pending, column};
+use fondaco::{AggregateFunction, Axis, ErrorCode, FedMatrix, Federation, Layout, Pending, column};
 use fondaco_worker::{config::DatasetConfig, label::Level};
 use ndarray::Array2;
 
-use super::{sample::Cells, trio::Trio};
+use super::{
+    sample::Cells,
+    trio::{NAMES, Trio},
+};
 use crate::{
     harness::{Plan, Random, Table},
     oracle::assert_same_bits,
@@ -179,4 +182,58 @@ async fn the_rules_hold() {
     assert_eq!(limit.code(), Some(ErrorCode::Limit), "{limit}");
     let again = ours.sum(Axis::All).expect("it is planned").await;
     assert!(again.is_ok(), "nothing is lost: {again:?}");
+}
+
+/// What a tenant is told of each question: the bits, or the code of the error.
+async fn told(x: &FedMatrix) -> Vec<(String, Result<Array2<f64>, Option<ErrorCode>>)> {
+    let mut told = Vec::new();
+    for (name, pending) in asked(x).expect("a row cut is accepted") {
+        told.push((name, pending.await.map_err(|error| error.code())));
+    }
+    told
+}
+
+/// Two tenants over one cache, of whom one has room for the rows and the other has not, so that hers are read again and
+/// again: neither is told anything else because of the other, whoever comes first.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_tenants_room_changes_nothing() {
+    let tables = tables(720, Cells::Normal);
+    let planned = async || {
+        Trio::planned(|index, plan: Plan| {
+            let path: PathBuf = plan.folder().join("d.parquet");
+            Table::of(&tables[index]).write_parquet_groups(&path, GROUPS[index]);
+            let plan = plan.files("d", &path, |dataset: &mut DatasetConfig| dataset.privacy = Level::Aggregate);
+            plan.limits(|limits| limits.tenant_bytes_max = (ROWS[index] * COLUMNS * 8) as u64 * 3 / 2)
+        })
+        .await
+    };
+    let roomy = async |trio: &Trio| {
+        let x = trio.fed.read("d").await.expect("it is");
+        told(&x).await
+    };
+    let crowded = async |trio: &Trio| {
+        let fed = trio.connect("bob").await;
+        let layout = Layout::rows(NAMES.into_iter().zip(ROWS.map(|rows| rows as u64)), COLUMNS as u64);
+        let ones = Array2::ones((ROWS.iter().sum(), COLUMNS));
+        let held = fed.scatter(&ones, &layout.expect("it is one")).expect("it has the shape");
+        held.persist().await.expect("there is room for it");
+        let x = fed.read("d").await.expect("it is read when it is needed");
+        told(&x).await
+    };
+    let (alone, first, second) = (planned().await, planned().await, planned().await);
+    let (large, small) = (roomy(&alone).await, crowded(&planned().await).await);
+    assert!(small.iter().any(|(_, told)| told.is_ok()), "something is told");
+    for (what, told, expected) in [
+        ("first, with room", roomy(&first).await, &large),
+        ("second, without", crowded(&first).await, &small),
+        ("first, without", crowded(&second).await, &small),
+        ("second, with room", roomy(&second).await, &large),
+    ] {
+        for ((name, told), (_, expected)) in told.iter().zip(expected) {
+            match (told, expected) {
+                (Ok(told), Ok(expected)) => assert_same_bits(&format!("{what}: {name}"), told, expected),
+                (told, expected) => assert_eq!(told.as_ref().err(), expected.as_ref().err(), "{what}: {name}"),
+            }
+        }
+    }
 }
