@@ -2,7 +2,7 @@
 
 use std::sync::Weak;
 
-use fondaco_proto::{Apply, Block, Instruction, Op, Shape, VarId, op::CreateOp};
+use fondaco_proto::{Apply, Instruction, Op, Shape, VarId, op::CreateOp};
 
 use crate::{
     Limits,
@@ -61,7 +61,7 @@ impl BatchLimits {
 
     /// Whether an item is an upload that goes by itself, before the program.
     pub fn is_put(&self, item: &Item) -> bool {
-        matches!(item, Item::Bind(Bind { how: How::Upload(upload), .. }) if upload.bytes() > self.inline_bytes_max)
+        matches!(item, Item::Bind(Bind { how: How::Upload(upload), .. }) if !upload.is_inline(self.inline_bytes_max))
     }
 
     /// The bytes that an item adds to a program.
@@ -101,10 +101,6 @@ impl BatchLimits {
     }
 }
 
-fn inline(upload: &Upload, inline_bytes_max: u64) -> Option<Block> {
-    if upload.bytes() <= inline_bytes_max { upload.block().ok() } else { None }
-}
-
 impl Batch {
     fn add(&mut self, item: Item, inline_bytes_max: u64) {
         match item {
@@ -123,7 +119,7 @@ impl Batch {
                         self.inline_bytes += op.list_bytes();
                         op
                     }
-                    How::Upload(upload) => match inline(&upload, inline_bytes_max) {
+                    How::Upload(upload) => match upload.block(inline_bytes_max) {
                         Some(block) => {
                             self.inline_bytes += upload.bytes();
                             Op::Create(CreateOp::Put(block))

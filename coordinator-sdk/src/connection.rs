@@ -6,7 +6,7 @@ use std::{
 };
 
 use fondaco_proto::{
-    CoordinatorId, Instruction, MatrixHeader, PROTOCOL_VERSION, ProgramId, Shape, VarId,
+    ColumnKind, CoordinatorId, Field, Instruction, PROTOCOL_VERSION, ProgramId, Shape, VarId,
     wire::{self, exec_response::Part, federated_worker_client::FederatedWorkerClient, put_request},
 };
 use tonic::{
@@ -95,6 +95,32 @@ impl Connection {
         Ok(connection)
     }
 
+    /// The columns of a dataset, or those named, as they are read into a frame.
+    pub fn fields(&self, dataset: &str, columns: &[String]) -> Result<Vec<Field>> {
+        let name = &self.name;
+        let found = self.datasets.iter().find(|found| found.name == dataset);
+        let found = found.ok_or_else(|| Error::plan(format!("read: there is no dataset {dataset} at {name}")))?;
+        let all: Vec<&Column> = match columns {
+            [] => found.columns.iter().collect(),
+            columns => columns
+                .iter()
+                .map(|column| {
+                    let of_name = found.columns.iter().find(|found| found.name == *column);
+                    of_name.ok_or_else(|| Error::plan(format!("read: {dataset} has no column {column:?} at {name}")))
+                })
+                .collect::<Result<_>>()?,
+        };
+        let field = |column: &&Column| match ColumnKind::of_type(&column.type_name) {
+            Some(kind) => Ok(Field::new(column.name.clone(), kind)),
+            None => Err(Error::plan(format!(
+                "read: column {:?} of {dataset} is {}, and cannot be a column of a frame; name the columns of numbers, \
+                 dates and texts",
+                column.name, column.type_name
+            ))),
+        };
+        all.iter().map(field).collect()
+    }
+
     /// Renews the scope's lease.
     pub async fn renew(&self) -> Result<()> {
         self.describe().await.map(drop)
@@ -108,16 +134,13 @@ impl Connection {
         answer.map(drop).map_err(|status| self.error(Failure::of(&status)))
     }
 
-    /// Uploads a matrix to a variable, in chunks.
+    /// Uploads a value to a variable, in chunks.
     pub async fn put(&self, variable: VarId, upload: &Upload) -> Result<()> {
         let mut retries = Retries::new();
         let mut again = false;
         loop {
-            let header = wire::PutHeader {
-                scope: Some(self.scope.clone()),
-                output: variable.0,
-                matrix: Some(MatrixHeader::new(upload.shape()).into()),
-            };
+            let (matrix, frame) = upload.headers();
+            let header = wire::PutHeader { scope: Some(self.scope.clone()), output: variable.0, matrix, frame };
             let chunks = upload.clone().chunks();
             let chunks = chunks.map(|(offset, data)| put_request::Part::Chunk(wire::Chunk { offset, data }));
             let parts = std::iter::once(put_request::Part::Header(header)).chain(chunks);
@@ -188,7 +211,7 @@ impl Connection {
         let mut incoming: Option<(&Arc<Fetch>, Incoming)> = None;
         let finish = |incoming: Option<(&Arc<Fetch>, Incoming)>| {
             let Some((fetch, incoming)) = incoming else { return Ok(()) };
-            self.counters.bytes_received.fetch_add(8 * fetch.shape.rows * fetch.shape.columns, Relaxed);
+            self.counters.bytes_received.fetch_add(incoming.bytes(), Relaxed);
             incoming.finish().map(|value| fetch.deliver(Ok(value))).map_err(Failure::Unexpected)
         };
         while let Some(message) = stream.message().await.map_err(|status| Failure::of(&status))? {
@@ -198,9 +221,7 @@ impl Connection {
                     finish(incoming.take())?;
                     let fetch = waiting.next().filter(|fetch| fetch.variable.id.0 == header.variable);
                     let fetch = fetch.ok_or_else(|| Failure::Unexpected(format!("variable {}", header.variable)))?;
-                    let matrix = header.matrix.unwrap_or_default();
-                    let matrix = MatrixHeader::try_from(matrix).map_err(|e| Failure::Unexpected(e.to_string()))?;
-                    incoming = Some((fetch, Incoming::new(matrix, fetch.shape).map_err(Failure::Unexpected)?));
+                    incoming = Some((fetch, Incoming::new(header, fetch.shape).map_err(Failure::Unexpected)?));
                 }
                 Some(Part::Chunk(chunk)) => {
                     let (_, incoming) =

@@ -10,7 +10,7 @@ use ndarray::{Array2, Axis};
 use tokio::{runtime::Handle, task::JoinSet};
 
 use crate::{
-    Dataset, Error, FedMatrix, Limits, Operand, Pending, Read, Result, Scheme, Site, Stats, blas,
+    Dataset, Error, FedFrame, FedMatrix, Frame, Limits, Operand, Pending, Read, Result, Scheme, Site, Stats, blas,
     connection::Connection,
     explain::{Explained, Explanation, explain},
     layout::Layout,
@@ -167,6 +167,23 @@ impl Federation {
         let array = array.into();
         let shape = array.arg().shape();
         self.scatter(array, &Layout::whole(site, shape))
+    }
+
+    /// Cuts a frame along a row layout of its shape, and sends each site its rows.
+    ///
+    /// # Errors
+    /// `Plan` if the shapes differ, or the layout is cut by columns or names another federation's site.
+    pub fn scatter_frame(&self, frame: Frame, layout: &Layout) -> Result<FedFrame> {
+        FedFrame::scatter(&self.session, frame, layout)
+    }
+
+    /// Sends a frame whole to one site.
+    ///
+    /// # Errors
+    /// `Plan` if there is no such site.
+    pub fn put_frame(&self, site: &str, frame: Frame) -> Result<FedFrame> {
+        let layout = Layout::whole(site, frame.shape());
+        self.scatter_frame(frame, &layout)
     }
 
     /// `np.full(shape, value)` on a layout.

@@ -42,6 +42,7 @@ mod error;
 pub mod explain;
 mod federation;
 mod filter;
+mod frame;
 mod fuse;
 mod gather;
 mod layout;
@@ -65,7 +66,7 @@ mod stats;
 mod transfer;
 
 pub use fondaco_proto::{
-    ErrorCode, Op, Shape,
+    ColumnKind, ErrorCode, Field, Op, Shape,
     op::{self, AggregateFunction, BinaryFunction, Distribution, Filter, Unary},
 };
 
@@ -73,6 +74,7 @@ pub use dataset::{Column, Dataset, Limits, Privacy};
 pub use error::{Error, Result};
 pub use federation::Federation;
 pub use filter::{FilterColumn, Value, all_of, any_of, column, not};
+pub use frame::{FedFrame, Frame, Series};
 pub use layout::{Cut, Layout, Part};
 pub use matrix::{Axis, DistinctCounts, FedMatrix, GroupBy, Levels};
 pub use operand::Operand;

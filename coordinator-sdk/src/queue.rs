@@ -9,9 +9,11 @@ use std::{
 };
 
 use fondaco_proto::{Op, Shape, VarId};
-use ndarray::Array2;
 
-use crate::{Result, transfer::Upload};
+use crate::{
+    Result,
+    transfer::{Released, Upload},
+};
 
 /// A variable at one site. When its last handle goes, its drop is queued.
 pub(crate) struct Variable {
@@ -58,7 +60,7 @@ impl Drop for Variable {
 pub(crate) struct Fetch {
     pub variable: Arc<Variable>,
     pub shape: Shape,
-    value: Mutex<Option<Result<Array2<f64>>>>,
+    value: Mutex<Option<Result<Released>>>,
 }
 
 impl Fetch {
@@ -68,14 +70,14 @@ impl Fetch {
     }
 
     /// The value, of which the last one who asked for it gets the original; `None` before it was answered.
-    pub fn take(self: Arc<Self>) -> Option<Result<Array2<f64>>> {
+    pub fn take(self: Arc<Self>) -> Option<Result<Released>> {
         match Arc::try_unwrap(self) {
             Ok(last) => last.value.into_inner().unwrap_or_else(PoisonError::into_inner),
             Err(shared) => lock(&shared.value).clone(),
         }
     }
 
-    pub fn deliver(&self, value: Result<Array2<f64>>) {
+    pub fn deliver(&self, value: Result<Released>) {
         *lock(&self.value) = Some(value);
     }
 }

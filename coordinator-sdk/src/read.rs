@@ -3,18 +3,18 @@
 use std::{future::IntoFuture, pin::Pin, sync::Arc};
 
 use fondaco_proto::{
-    Op, Shape,
+    Field, Op, Shape,
     op::{self, CreateOp, Filter},
 };
 
 use crate::{
-    Error, FedMatrix, Result,
+    Error, FedFrame, FedMatrix, Result,
     layout::{Cut, Layout},
     queue::{How, Variable},
     session::Session,
 };
 
-/// A read in the making; await it for the matrix. Nulls read as NaN.
+/// A read in the making; await it for the matrix, in which nulls are NaN, or ask for the frame.
 #[must_use = "a read is awaited"]
 #[derive(Clone)]
 pub struct Read {
@@ -79,6 +79,52 @@ impl Read {
     /// # Errors
     /// A site's (no such dataset or column, text in a matrix); `Plan` if the parts do not fit together.
     pub async fn read(self) -> Result<FedMatrix> {
+        let (layout, parts) = self.bind(false).await?;
+        Ok(FedMatrix::new(self.session, layout, parts))
+    }
+
+    /// The same as a frame, with columns of texts too; row parts alone.
+    ///
+    /// # Errors
+    /// A site's (no such dataset or column); `Plan` if the parts do not fit together, or a column is not of one kind at
+    /// all sites.
+    pub async fn frame(self) -> Result<FedFrame> {
+        if self.bands.iter().any(|band| band.len() != 1) {
+            return Err(Error::plan("read: a frame has row parts; columns at different sites are read as matrices"));
+        }
+        let fields = self.fields()?;
+        let (layout, parts) = self.bind(true).await?;
+        if layout.shape().columns != fields.len() as u64 {
+            return Err(Error::plan(
+                "read: the columns have changed since the federation was connected; connect again",
+            ));
+        }
+        Ok(FedFrame::new(self.session, layout, fields, parts))
+    }
+
+    /// The columns of a frame, as the sites described them.
+    fn fields(&self) -> Result<Vec<Field>> {
+        let mut fields: Option<(&str, Vec<Field>)> = None;
+        for Block { site, dataset, columns } in self.blocks() {
+            let of_part = self.session.sites[self.session.site(site)?].fields(dataset, columns)?;
+            match &fields {
+                Some((first, known)) if *known != of_part => {
+                    let differs = known.iter().zip(&of_part).find(|(a, b)| a != b);
+                    let differs = differs.map_or_else(String::new, |(a, b)| {
+                        format!(": {} ({}) there, {} ({}) here", a.name, a.kind, b.name, b.kind)
+                    });
+                    return Err(Error::plan(format!(
+                        "read: {dataset} has other columns at {site} than at {first}{differs}; name those that are alike"
+                    )));
+                }
+                Some(_) => {}
+                None => fields = Some((site, of_part)),
+            }
+        }
+        Ok(fields.map(|(_, fields)| fields).unwrap_or_default())
+    }
+
+    async fn bind(&self, frame: bool) -> Result<(Layout, Vec<Arc<Variable>>)> {
         let across = self.bands.first().map_or(0, Vec::len);
         if across == 0 {
             return Err(Error::plan("read: at least one site is needed"));
@@ -91,7 +137,8 @@ impl Read {
         let sites: Vec<usize> = self.blocks().map(|block| self.session.site(&block.site)).collect::<Result<_>>()?;
         let mut variables: Vec<Arc<Variable>> = Vec::new();
         for (Block { dataset, columns, .. }, site) in self.blocks().zip(sites) {
-            let read = op::Read { dataset: dataset.clone(), columns: columns.clone(), filter: self.filter.clone() };
+            let (dataset, columns) = (dataset.clone(), columns.clone());
+            let read = op::Read { dataset, columns, filter: self.filter.clone(), frame };
             let op = Op::Create(CreateOp::Read(read));
             variables.push(self.session.bind(site, How::Op(op), &[], None));
         }
@@ -102,7 +149,7 @@ impl Read {
         let kept = rows.iter().flat_map(|row| columns.iter().map(move |column| row * across + column));
         let parts = kept.map(|block| variables[block].clone()).collect();
         let layout = Layout::grid(heights, widths, self.blocks().map(|block| block.site.as_str()))?;
-        Ok(FedMatrix::new(self.session, layout, parts))
+        Ok((layout, parts))
     }
 
     /// The height of each row band, or the width of each column band: that of each of its blocks.

@@ -45,8 +45,9 @@ impl Relay {
             let mut waiting = lock(&self.waiting);
             if waiting.as_ref()?.parts().all(|fetch| fetch.is_delivered()) {
                 let fetches = waiting.take()?.cells.into_iter().flatten();
-                let values =
-                    fetches.map(|fetch| fetch.take().unwrap_or(Err(Error::Closed))).collect::<Result<Vec<_>>>();
+                let values = fetches
+                    .map(|fetch| fetch.take().unwrap_or(Err(Error::Closed))?.matrix())
+                    .collect::<Result<Vec<_>>>();
                 let shapes = self.parts.map(|part| part.shape);
                 let value = values.map(|values| shapes.assemble(values).into_shared());
                 self.value.get_or_init(|| value.map_err(|error| self.refused(error)));

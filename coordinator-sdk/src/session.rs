@@ -13,11 +13,12 @@ use ndarray::Array2;
 use tokio::{runtime::Handle, sync::Mutex, task::JoinSet};
 
 use crate::{
-    Error, Result,
+    Error, Frame, Result,
     batch::{Batch, BatchLimits, Output, batches},
     connection::Connection,
     queue::{Fetch, How, Item, Queues, SiteQueue, Variable},
     stage::Waiting,
+    transfer::Released,
 };
 
 /// The sites of one federation, and what waits for them.
@@ -351,8 +352,17 @@ pub(crate) async fn finished<T: 'static>(mut tasks: JoinSet<T>) -> Vec<T> {
     results
 }
 
-/// Waits for all of these; what is not answered yet is sent.
+/// Waits for all of these matrices; what is not answered yet is sent.
 pub(crate) async fn resolve(session: &Arc<Session>, fetches: Vec<Arc<Fetch>>) -> Result<Vec<Array2<f64>>> {
+    released(session, fetches).await?.into_iter().map(Released::matrix).collect()
+}
+
+/// Waits for all of these frames; what is not answered yet is sent.
+pub(crate) async fn resolve_frames(session: &Arc<Session>, fetches: Vec<Arc<Fetch>>) -> Result<Vec<Frame>> {
+    released(session, fetches).await?.into_iter().map(Released::frame).collect()
+}
+
+async fn released(session: &Arc<Session>, fetches: Vec<Arc<Fetch>>) -> Result<Vec<Released>> {
     if !fetches.iter().all(|fetch| fetch.is_delivered()) {
         session.flush().await;
     }

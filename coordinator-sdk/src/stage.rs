@@ -177,6 +177,7 @@ mod tests {
     use crate::{
         batch::{BatchLimits, batches, testing::*},
         queue::Queues,
+        transfer::Released,
     };
 
     fn ready(queues: &Arc<Queues>, failed: &mut HashMap<VarId, Error>) -> (Vec<Item>, Vec<Arc<Fetch>>) {
@@ -252,7 +253,7 @@ mod tests {
             (written(&batches(items, LIMITS)), fetches.len()),
             (vec!["1=fill 2=transpose drop[1]".to_owned()], 1)
         );
-        one.deliver(Ok(Array2::zeros((1, 1))));
+        one.deliver(Ok(Released::Matrix(Array2::zeros((1, 1)))));
         drop(fetches);
         assert!(one.take().is_some() && other.take().is_some(), "both get it");
         assert_ne!(again().id.0, 1, "what was sent is asked for anew");

@@ -1,16 +1,184 @@
-//! Arrays as bytes and back: row tiles of a fixed height, column-major inside a tile.
+//! Values as bytes and back. Of arrays: row tiles of a fixed height, column-major inside a tile.
+
+mod frame;
 
 use std::{ops::Range, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
-use fondaco_proto::{Block, CHUNK_BYTES, MatrixHeader, Shape, tile_rows};
+use fondaco_proto::{Block, CHUNK_BYTES, MatrixHeader, Shape, tile_rows, wire};
 use ndarray::{ArcArray2, Array2, ArrayView2, Axis, ShapeBuilder, s};
 
-use crate::{Result, relay::Relay};
+use crate::{Error, Frame, Result, relay::Relay};
+use frame::{FrameIncoming, FrameUpload};
+
+/// A part of a value of the coordinator, to be sent to a site.
+#[derive(Clone)]
+pub(crate) enum Upload {
+    Matrix(MatrixUpload),
+    Frame(FrameUpload),
+}
+
+impl Upload {
+    /// The region `array[rows, columns]`, which lies within the array.
+    pub fn new(source: Source, rows: Range<u64>, columns: Range<u64>) -> Self {
+        Self::Matrix(MatrixUpload::new(source, rows, columns))
+    }
+
+    /// The rows `frame[rows]`, which lie within the frame.
+    pub fn of_frame(frame: Arc<Frame>, rows: Range<u64>) -> Self {
+        Self::Frame(FrameUpload::new(frame, rows))
+    }
+
+    pub fn shape(&self) -> Shape {
+        match self {
+            Self::Matrix(matrix) => matrix.shape(),
+            Self::Frame(frame) => frame.shape(),
+        }
+    }
+
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Matrix(matrix) => matrix.bytes(),
+            // What was sent was made by this crate, and counted.
+            Self::Frame(frame) => frame.header().bytes().unwrap_or(u64::MAX),
+        }
+    }
+
+    /// What is relayed, if it is.
+    pub fn relay(&self) -> Option<&Arc<Relay>> {
+        match self {
+            Self::Matrix(matrix) => matrix.relay(),
+            Self::Frame(_) => None,
+        }
+    }
+
+    /// Whether it is here; the error of what was to be relayed, and `None` before it was released.
+    pub fn arrived(&self) -> Option<Result<()>> {
+        match self {
+            Self::Matrix(matrix) => matrix.arrived(),
+            Self::Frame(_) => Some(Ok(())),
+        }
+    }
+
+    /// Whether both are the same bits; of frames, only if they are the same rows of the same one.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Matrix(a), Self::Matrix(b)) => a.is_same(b),
+            (Self::Frame(a), Self::Frame(b)) => a.is_same(b),
+            (Self::Matrix(_), Self::Frame(_)) | (Self::Frame(_), Self::Matrix(_)) => false,
+        }
+    }
+
+    /// Whether it may go within a program; frames go by themselves.
+    pub fn is_inline(&self, bytes_max: u64) -> bool {
+        matches!(self, Self::Matrix(matrix) if matrix.bytes() <= bytes_max)
+    }
+
+    /// All of it, for one message, if it may go within a program.
+    pub fn block(&self, bytes_max: u64) -> Option<Block> {
+        match self {
+            Self::Matrix(matrix) if matrix.bytes() <= bytes_max => matrix.block().ok(),
+            Self::Matrix(_) | Self::Frame(_) => None,
+        }
+    }
+
+    /// What goes before its chunks.
+    pub fn headers(&self) -> (Option<wire::MatrixHeader>, Option<wire::FrameHeader>) {
+        match self {
+            Self::Matrix(matrix) => (Some(MatrixHeader::new(matrix.shape()).into()), None),
+            Self::Frame(frame) => (None, Some(frame.header().into())),
+        }
+    }
+
+    /// Its bytes in chunks, made when they are asked for, each with its offset.
+    pub fn chunks(self) -> impl Iterator<Item = (u64, Bytes)> + Send + 'static {
+        let (matrix, frame) = match self {
+            Self::Matrix(matrix) => (Some(matrix.chunks()), None),
+            Self::Frame(frame) => (None, Some(frame.chunks())),
+        };
+        matrix.into_iter().flatten().chain(frame.into_iter().flatten())
+    }
+}
+
+/// A value that a site has released.
+#[derive(Clone, Debug)]
+pub(crate) enum Released {
+    Matrix(Array2<f64>),
+    Frame(Frame),
+}
+
+impl Released {
+    /// # Errors
+    /// `Plan` if it is a frame.
+    pub fn matrix(self) -> Result<Array2<f64>> {
+        match self {
+            Self::Matrix(matrix) => Ok(matrix),
+            Self::Frame(frame) => Err(Error::plan(format!("a matrix was expected, not a {frame:?}"))),
+        }
+    }
+
+    /// # Errors
+    /// `Plan` if it is a matrix.
+    pub fn frame(self) -> Result<Frame> {
+        match self {
+            Self::Frame(frame) => Ok(frame),
+            Self::Matrix(_) => Err(Error::plan("a frame was expected, not a matrix")),
+        }
+    }
+}
+
+/// A value that is being received.
+pub(crate) enum Incoming {
+    Matrix(MatrixIncoming),
+    Frame(FrameIncoming),
+}
+
+impl Incoming {
+    /// # Errors
+    /// What is wrong with the header; nothing is allocated for a shape that was not expected.
+    pub fn new(header: wire::FetchHeader, expected: Shape) -> Result<Self, String> {
+        let text = |error: fondaco_proto::Error| error.message().to_owned();
+        match (header.matrix, header.frame) {
+            (Some(matrix), None) => Ok(Self::Matrix(MatrixIncoming::new(matrix.try_into().map_err(text)?, expected)?)),
+            (None, Some(frame)) => Ok(Self::Frame(FrameIncoming::new(frame.try_into().map_err(text)?, expected)?)),
+            _ => Err("a value that is neither a matrix nor a frame".to_owned()),
+        }
+    }
+
+    /// Takes the next chunk.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn push(&mut self, offset: u64, data: &[u8]) -> Result<(), String> {
+        match self {
+            Self::Matrix(matrix) => matrix.push(offset, data),
+            Self::Frame(frame) => frame.push(offset, data),
+        }
+    }
+
+    /// Bytes that it has.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Matrix(matrix) => 8 * matrix.received as u64,
+            Self::Frame(frame) => frame.bytes(),
+        }
+    }
+
+    /// The value; it was received whole.
+    ///
+    /// # Errors
+    /// What is missing, or that the bytes are not those that the sender hashed.
+    pub fn finish(self) -> Result<Released, String> {
+        match self {
+            Self::Matrix(matrix) => matrix.finish().map(Released::Matrix),
+            Self::Frame(frame) => frame.finish().map(Released::Frame),
+        }
+    }
+}
 
 /// A region of an array of the coordinator, to be sent to a site.
 #[derive(Clone)]
-pub(crate) struct Upload {
+pub(crate) struct MatrixUpload {
     source: Source,
     rows: Range<usize>,
     columns: Range<usize>,
@@ -25,7 +193,7 @@ pub(crate) enum Source {
     Relayed(Arc<Relay>),
 }
 
-impl Upload {
+impl MatrixUpload {
     /// The region `array[rows, columns]`, which lies within the array.
     pub fn new(source: Source, rows: Range<u64>, columns: Range<u64>) -> Self {
         let narrow = |range: Range<u64>| range.start as usize..range.end as usize;
@@ -130,14 +298,14 @@ fn append_tile(bytes: &mut BytesMut, tile: ArrayView2<f64>) {
 }
 
 /// A matrix that is being received: each run of a column goes to its place in a column-major array.
-pub(crate) struct Incoming {
+pub(crate) struct MatrixIncoming {
     header: MatrixHeader,
     values: Vec<f64>,
     received: usize,
     hasher: Option<Box<blake3::Hasher>>,
 }
 
-impl Incoming {
+impl MatrixIncoming {
     /// # Errors
     /// What is wrong with the header; nothing is allocated for a shape that was not expected.
     pub fn new(header: MatrixHeader, expected: Shape) -> Result<Self, String> {
@@ -204,7 +372,7 @@ mod tests {
 
     fn round_trip(rows: usize, columns: usize) {
         let whole = Array2::from_shape_fn((rows + 2, columns + 1), |(i, j)| (i * 1000 + j) as f64);
-        let upload = Upload::new(Source::Here(whole.to_shared()), 1..rows as u64 + 1, 1..columns as u64 + 1);
+        let upload = MatrixUpload::new(Source::Here(whole.to_shared()), 1..rows as u64 + 1, 1..columns as u64 + 1);
         let expected = whole.slice(s![1..=rows, 1..=columns]);
         let mut header = MatrixHeader::new(upload.shape());
         let chunks: Vec<(u64, Bytes)> = upload.clone().chunks().collect();
@@ -214,7 +382,7 @@ mod tests {
         }
         header.blake3 = Some(hasher.finalize().into());
         assert!(chunks.iter().rev().skip(1).all(|(_, chunk)| chunk.len() == CHUNK_BYTES));
-        let mut incoming = Incoming::new(header, upload.shape()).unwrap();
+        let mut incoming = MatrixIncoming::new(header, upload.shape()).unwrap();
         for (offset, chunk) in &chunks {
             incoming.push(*offset, chunk).unwrap();
         }
@@ -233,8 +401,8 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         let shape = Shape::new(2, 1);
-        assert!(Incoming::new(MatrixHeader::new(shape), Shape::new(1, 2)).is_err());
-        let incoming = || Incoming::new(MatrixHeader::new(shape), shape).unwrap();
+        assert!(MatrixIncoming::new(MatrixHeader::new(shape), Shape::new(1, 2)).is_err());
+        let incoming = || MatrixIncoming::new(MatrixHeader::new(shape), shape).unwrap();
         assert!(incoming().push(8, &[0; 8]).is_err());
         assert!(incoming().push(0, &[0; 7]).is_err());
         assert!(incoming().push(0, &[0; 24]).is_err());
@@ -242,7 +410,7 @@ mod tests {
         short.push(0, &[0; 8]).unwrap();
         assert!(short.finish().is_err());
         let header = MatrixHeader { blake3: Some([0; 32]), ..MatrixHeader::new(shape) };
-        let mut forged = Incoming::new(header, shape).unwrap();
+        let mut forged = MatrixIncoming::new(header, shape).unwrap();
         forged.push(0, &[0; 16]).unwrap();
         assert!(forged.finish().is_err());
     }

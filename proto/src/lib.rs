@@ -8,6 +8,7 @@ mod block;
 mod canonical;
 mod effect;
 mod error;
+mod frame;
 mod fusion;
 mod ids;
 mod instruction;
@@ -20,6 +21,7 @@ pub use block::{Block, CHUNK_BYTES, MatrixHeader, doubles_from_le, doubles_to_le
 pub use canonical::Canonical;
 pub use effect::{Axes, Effect, Facet, Measure, Selection};
 pub use error::{Error, ErrorCode, ErrorKind, Result};
+pub use frame::{ColumnKind, Field, FrameColumn, FrameHeader, Kind, check_fields, find_field};
 pub use fusion::inner_variables;
 pub use ids::{CoordinatorId, Epoch, ProgramId, VarId};
 pub use instruction::{Apply, Instruction, Program, ProgramLimits};

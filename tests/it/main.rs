@@ -7,6 +7,8 @@ mod examples;
 #[cfg(test)]
 mod failure;
 #[cfg(test)]
+mod frames;
+#[cfg(test)]
 mod gate;
 #[cfg(test)]
 mod harness;

@@ -127,7 +127,7 @@ fn read(c: &mut Criterion) {
         }
         let dataset = open();
         let snapshot = dataset.snapshot().expect("a file that was just written");
-        let request = Read { dataset: name.to_owned(), columns: Vec::new(), filter };
+        let request = Read { dataset: name.to_owned(), columns: Vec::new(), filter, frame: false };
         let plan = snapshot.plan(&request).expect("columns of numbers");
         group.bench_function(name, |b| {
             b.iter(|| {

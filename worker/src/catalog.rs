@@ -113,7 +113,7 @@ impl Entry {
 
 /// Names a version of a dataset and a row filter, whatever the columns.
 fn selection(snapshot: &Snapshot, filter: Option<Filter>) -> Key {
-    let rows = Read { dataset: String::new(), columns: Vec::new(), filter };
+    let rows = Read { dataset: String::new(), columns: Vec::new(), filter, frame: false };
     Key::dataset(&DatasetLeaf { files: snapshot.identities().to_vec(), canonical_read: &rows.canonical_options() })
 }
 

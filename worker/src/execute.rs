@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 
 use fondaco_lineage::{Probe, Reach, Reservation, Trace};
 use fondaco_proto::{
-    Apply, Axes, Block, Error, Facet, Instruction, Measure, Op, Program, Result, Shape, VarId, inner_variables,
+    Apply, Axes, Block, Error, Facet, Instruction, Kind, Measure, Op, Program, Result, Shape, VarId, inner_variables,
     op::{Arity, CreateOp},
 };
 
@@ -80,6 +80,7 @@ impl Step<'_> {
         let labels: Vec<&Label> = inputs.iter().map(|bound| &bound.label).collect();
         let values: Vec<Value> = inputs.iter().map(|bound| bound.value.clone()).collect();
         let shapes: Vec<Shape> = values.iter().map(Value::shape).collect();
+        op.kind(&values.iter().map(Value::kind).collect::<Vec<Kind>>())?;
         let shape = self.worker.admit(op.shape(&shapes)?)?;
         let traces = inputs.iter().map(|bound| Arc::clone(&bound.trace)).collect();
         let trace = Trace::apply(op.name(), &op.canonical(), traces);
@@ -172,7 +173,7 @@ impl Step<'_> {
         let charge = self.account.charge(shape.footprint_bytes()?)?;
         let (rows, columns) = (shape.rows as usize, shape.columns as usize);
         let value = Matrix::from_column_major(&self.worker.memory, rows, columns, &block.values())?;
-        let bound = upload(self.staged, value, &blake3::hash(block.bytes()), charge);
+        let bound = upload(self.staged, value.into(), &blake3::hash(block.bytes()), charge);
         Ok((bound, receipt(shape, false, begun)))
     }
 
@@ -226,10 +227,10 @@ fn keep(reservation: Reservation<Cached>, cached: Cached, inputs: &[&Arc<Bound>]
 }
 
 /// The binding of a tenant's own upload, whose bytes have this hash.
-pub fn upload(staged: &Staged, value: Matrix, hash: &blake3::Hash, charge: crate::quota::Charge) -> Bound {
+pub fn upload(staged: &Staged, value: Value, hash: &blake3::Hash, charge: crate::quota::Charge) -> Bound {
     let shape = value.shape();
     Bound {
-        value: value.into(),
+        value,
         support: Support::FULL,
         trace: Trace::upload((shape.rows, shape.columns), hash),
         reach: Reach::Tenant(staged.scope().tenant().tag()),

@@ -14,6 +14,7 @@ mod catalog;
 pub mod config;
 mod execute;
 mod fair;
+mod frame;
 mod gate;
 pub mod kernels;
 pub mod label;

@@ -11,6 +11,7 @@ use tokio_stream::Stream;
 use tonic::Status;
 
 use crate::{
+    frame::{self, Frame},
     kernels::{self, Context},
     matrix::Matrix,
     request,
@@ -18,6 +19,14 @@ use crate::{
     value::Value,
     worker::State,
 };
+
+/// A value in the order of the wire.
+pub enum Outgoing {
+    /// As stored, not transposed.
+    Matrix(Matrix),
+    /// With no texts but those that its rows have.
+    Frame(Frame),
+}
 
 /// Asks the gate for each value, and writes each decision to the audit file.
 ///
@@ -27,7 +36,7 @@ pub async fn release(
     state: &Arc<State>,
     scope: &InUse,
     fetched: &[(VarId, Arc<Bound>)],
-) -> Result<Vec<(VarId, Matrix)>, Status> {
+) -> Result<Vec<(VarId, Outgoing)>, Status> {
     let mut values = Vec::with_capacity(fetched.len());
     for (var, bound) in fetched {
         let released = decide(state, scope, *var, bound);
@@ -60,15 +69,20 @@ fn decide(state: &State, scope: &InUse, var: VarId, bound: &Bound) -> Result<()>
 }
 
 /// The value in the order of the wire: a transpose is carried out first.
-async fn as_stored(state: &Arc<State>, scope: &InUse, value: &Value) -> Result<Matrix> {
+async fn as_stored(state: &Arc<State>, scope: &InUse, value: &Value) -> Result<Outgoing> {
     match value {
-        Value::Dense(matrix) if !matrix.is_transposed() => return Ok(matrix.clone()),
-        Value::Dense(_) | Value::Sparse(_) | Value::Lazy(_) | Value::Streamed(_) => {}
+        Value::Dense(matrix) if !matrix.is_transposed() => return Ok(Outgoing::Matrix(matrix.clone())),
+        Value::Dense(_) | Value::Sparse(_) | Value::Lazy(_) | Value::Streamed(_) | Value::Frame(_) => {}
     }
     let (value, memory, cancel) = (value.clone(), Arc::clone(&state.memory), scope.ended().clone());
     let kernel = move || {
         let cx = Context { memory: &memory, cancel: &cancel, parallel: true };
-        kernels::untransposed(&kernels::dense_one(&value, &cx)?, &cx)
+        match &value {
+            Value::Frame(frame) => frame::wire::compacted(frame, &memory).map(Outgoing::Frame),
+            Value::Dense(_) | Value::Sparse(_) | Value::Lazy(_) | Value::Streamed(_) => {
+                kernels::untransposed(&kernels::dense_one(&value, &cx)?, &cx).map(Outgoing::Matrix)
+            }
+        }
     };
     state.pools.run(scope.tenant().tag(), kernel).await
 }
@@ -76,7 +90,7 @@ async fn as_stored(state: &Arc<State>, scope: &InUse, value: &Value) -> Result<M
 /// The answer to an `Exec`: receipts, then header and chunks of each value, or the refusal.
 pub fn stream(
     receipts: wire::Receipts,
-    values: Result<Vec<(VarId, Matrix)>, Status>,
+    values: Result<Vec<(VarId, Outgoing)>, Status>,
 ) -> impl Stream<Item = Result<wire::ExecResponse, Status>> + Send {
     let message = |part| Ok(wire::ExecResponse { part: Some(part) });
     let first = std::iter::once(message(Part::Receipts(receipts)));
@@ -85,8 +99,16 @@ pub fn stream(
         Err(status) => (Vec::new(), Some(Err(status))),
     };
     let parts = values.into_iter().flat_map(move |(var, value)| {
-        let header = wire::FetchHeader { variable: var.0, matrix: Some(MatrixHeader::new(value.shape()).into()) };
-        std::iter::once(Part::Value(header)).chain(Chunks::of(value).map(Part::Chunk)).map(message)
+        let (matrix, frame) = match &value {
+            Outgoing::Matrix(matrix) => (Some(MatrixHeader::new(matrix.shape()).into()), None),
+            Outgoing::Frame(frame) => (None, Some(frame::wire::header(frame).into())),
+        };
+        let header = wire::FetchHeader { variable: var.0, matrix, frame };
+        let chunks: Box<dyn Iterator<Item = wire::Chunk> + Send> = match value {
+            Outgoing::Matrix(matrix) => Box::new(Chunks::of(matrix)),
+            Outgoing::Frame(frame) => Box::new(frame::wire::Chunks::of(&frame)),
+        };
+        std::iter::once(Part::Value(header)).chain(chunks.map(Part::Chunk)).map(message)
     });
     tokio_stream::iter(first.chain(parts).chain(refusal))
 }

@@ -3,8 +3,8 @@
 use std::{fmt, pin::Pin, sync::Arc};
 
 use fondaco_proto::{
-    Apply, CoordinatorId, Epoch, Error, Instruction, MatrixHeader, Op, PROTOCOL_VERSION, Program, ProgramId,
-    ProgramLimits, Result, VarId,
+    Apply, CoordinatorId, Epoch, Error, Instruction, Op, PROTOCOL_VERSION, Program, ProgramId, ProgramLimits, Result,
+    VarId,
     op::{CreateOp, Read},
     wire,
 };
@@ -70,11 +70,10 @@ impl wire::federated_worker_server::FederatedWorker for Service {
         request::serve("Put", async {
             let tenant = self.tenant("Put", request.metadata())?;
             let mut messages = request.into_inner();
-            let header = upload::header(&mut messages).await?;
-            let scope = self.scope(&tenant, header.scope)?;
-            let matrix = header.matrix.ok_or_else(|| Error::invalid("the put header needs a matrix header"))?;
-            let matrix = MatrixHeader::try_from(matrix)?;
-            let receipt = upload::receive(&self.state, &scope, VarId(header.output), matrix, messages).await?;
+            let mut header = upload::header(&mut messages).await?;
+            let value = upload::Header::of(&mut header);
+            let (scope, output) = (self.scope(&tenant, header.scope)?, VarId(header.output));
+            let receipt = upload::receive(&self.state, &scope, output, value?, messages).await?;
             Ok(Response::new(wire::PutResponse { receipt: Some(receipt.into()) }))
         })
         .await

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use fondaco_proto::{
-    Block, Error, MatrixHeader, Op, Result, VarId,
+    Block, Error, FrameHeader, MatrixHeader, Op, Result, Shape, VarId,
     op::CreateOp,
     wire::{self, put_request::Part},
 };
 use tonic::Streaming;
 
 use crate::{
-    execute,
+    execute, frame,
     matrix::{Builder, TileMut},
-    scope::{Begin, InUse, Receipt},
+    quota::Charge,
+    scope::{Begin, InUse, Receipt, Staged},
     server::single,
+    value::Value,
     worker::State,
 };
 
@@ -36,7 +38,34 @@ async fn next(messages: &mut Streaming<wire::PutRequest>) -> Result<Option<Part>
     Ok(message.and_then(|message| message.part))
 }
 
-/// Receives the chunks of a matrix and binds it; nothing is bound if the stream breaks.
+/// What is uploaded.
+pub enum Header {
+    /// A matrix.
+    Matrix(MatrixHeader),
+    /// A frame.
+    Frame(FrameHeader),
+}
+
+impl Header {
+    /// # Errors
+    /// `Invalid` if it is malformed, or not one of both.
+    pub fn of(header: &mut wire::PutHeader) -> Result<Self> {
+        match (header.matrix.take(), header.frame.take()) {
+            (Some(matrix), None) => Ok(Self::Matrix(matrix.try_into()?)),
+            (None, Some(frame)) => Ok(Self::Frame(frame.try_into()?)),
+            _ => Err(Error::invalid("the put header needs a matrix header, or a frame header")),
+        }
+    }
+
+    fn shape(&self) -> Shape {
+        match self {
+            Self::Matrix(header) => header.shape,
+            Self::Frame(header) => header.shape(),
+        }
+    }
+}
+
+/// Receives the chunks of a value and binds it; nothing is bound if the stream breaks.
 ///
 /// # Errors
 /// `AlreadyBound`, `Limit`, `Invalid` (chunks out of order, too many, too few, or with another hash), `Cancelled`.
@@ -44,16 +73,67 @@ pub async fn receive(
     state: &Arc<State>,
     scope: &InUse,
     output: VarId,
-    header: MatrixHeader,
-    mut messages: Streaming<wire::PutRequest>,
+    header: Header,
+    messages: Streaming<wire::PutRequest>,
 ) -> Result<Receipt> {
-    let shape = state.admit(header.shape)?;
-    let empty = Block::new(fondaco_proto::Shape::new(0, 0), &[])?;
+    let shape = state.admit(header.shape())?;
+    let empty = Block::new(Shape::new(0, 0), &[])?;
     let program = single(output, Op::Create(CreateOp::Put(empty)));
     let Begin::Fresh(mut staged) = scope.begin(&program, &state.limits)? else {
         return Err(Error::internal("a fresh program was run before"));
     };
-    let charge = state.account(scope.tenant()).charge(shape.footprint_bytes()?)?;
+    let bytes = match &header {
+        Header::Matrix(_) => shape.footprint_bytes()?,
+        Header::Frame(header) => header.bytes()?.max(shape.footprint_bytes()?),
+    };
+    let charge = state.account(scope.tenant()).charge(bytes)?;
+    let (value, hash) = match header {
+        Header::Matrix(header) => matrix(state, header, messages).await?,
+        Header::Frame(header) => frame(state, header, messages).await?,
+    };
+    stage(&mut staged, output, value, &hash, charge);
+    let receipt = Receipt { shape: Some(shape), ..Receipt::default() };
+    staged.commit(vec![receipt], &[], &state.limits)?;
+    Ok(receipt)
+}
+
+fn stage(staged: &mut Staged, output: VarId, value: Value, hash: &blake3::Hash, charge: Charge) {
+    let bound = execute::upload(staged, value, hash, charge);
+    staged.stage(output, bound);
+}
+
+/// The chunks of a frame; the hash of them with the header.
+async fn frame(
+    state: &Arc<State>,
+    header: FrameHeader,
+    mut messages: Streaming<wire::PutRequest>,
+) -> Result<(Value, blake3::Hash)> {
+    let mut incoming = frame::wire::Incoming::new(header.clone(), &state.memory)?;
+    let mut hasher = blake3::Hasher::new();
+    while let Some(part) = next(&mut messages).await? {
+        let Part::Chunk(chunk) = part else { return Err(Error::invalid("a put has one header alone")) };
+        hasher.update(&chunk.data);
+        incoming.write(chunk.offset, &chunk.data)?;
+    }
+    let hash = hasher.finalize();
+    check(header.blake3, &hash)?;
+    Ok((incoming.finish()?.into(), header.content_hash(&hash)))
+}
+
+fn check(expected: Option<[u8; 32]>, hash: &blake3::Hash) -> Result<()> {
+    if expected.is_some_and(|expected| expected != *hash.as_bytes()) {
+        return Err(Error::invalid("the bytes that came do not have the header's blake3; send them again"));
+    }
+    Ok(())
+}
+
+/// The chunks of a matrix; their hash.
+async fn matrix(
+    state: &Arc<State>,
+    header: MatrixHeader,
+    mut messages: Streaming<wire::PutRequest>,
+) -> Result<(Value, blake3::Hash)> {
+    let shape = header.shape;
     let mut builder = Builder::new(&state.memory, shape.rows as usize, shape.columns as usize)?;
     let mut hasher = blake3::Hasher::new();
     let mut writer = Writer { tiles: builder.tiles_mut().collect(), tile: 0, within: 0, offset: 0 };
@@ -67,14 +147,9 @@ pub async fn receive(
         return Err(Error::invalid(message));
     }
     let hash = hasher.finalize();
-    if header.blake3.is_some_and(|expected| expected != *hash.as_bytes()) {
-        return Err(Error::invalid("the bytes that came do not have the header's blake3; send them again"));
-    }
+    check(header.blake3, &hash)?;
     drop(writer);
-    staged.stage(output, execute::upload(&staged, builder.finish(), &hash, charge));
-    let receipt = Receipt { shape: Some(shape), ..Receipt::default() };
-    staged.commit(vec![receipt], &[], &state.limits)?;
-    Ok(receipt)
+    Ok((builder.finish().into(), hash))
 }
 
 /// Writes consecutive bytes into consecutive tiles.

@@ -1,8 +1,8 @@
 //! Values: what a variable is bound to. Immutable and shared, so cheap to clone.
 
-use fondaco_proto::Shape;
+use fondaco_proto::{Kind, Shape};
 
-use crate::{kernels::Lazy, matrix::Matrix, source::Streamed, sparse::Sparse};
+use crate::{frame::Frame, kernels::Lazy, matrix::Matrix, source::Streamed, sparse::Sparse};
 
 /// A value of some kind. Kernels of dense matrices know nothing of the others; what is of another kind is computed by
 /// kernels of its own, or as the dense matrix that it stands for.
@@ -16,6 +16,8 @@ pub enum Value {
     Lazy(Lazy),
     /// Rows of a dataset that are larger than the memory, and are read whenever they are needed.
     Streamed(Streamed),
+    /// Typed columns, which stand for no matrix.
+    Frame(Frame),
 }
 
 impl Value {
@@ -26,13 +28,22 @@ impl Value {
             Self::Sparse(sparse) => sparse.shape(),
             Self::Lazy(lazy) => lazy.shape(),
             Self::Streamed(streamed) => streamed.shape(),
+            Self::Frame(frame) => frame.shape(),
+        }
+    }
+
+    /// What it is, beside its shape.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Dense(_) | Self::Sparse(_) | Self::Lazy(_) | Self::Streamed(_) => Kind::Matrix,
+            Self::Frame(frame) => Kind::Frame(frame.fields().to_vec()),
         }
     }
 
     /// Rows that are read whenever they are needed, if it has any.
     pub fn streamed(&self) -> Option<&Streamed> {
         match self {
-            Self::Dense(_) | Self::Sparse(_) => None,
+            Self::Dense(_) | Self::Sparse(_) | Self::Frame(_) => None,
             Self::Lazy(lazy) => lazy.node().streamed(),
             Self::Streamed(streamed) => Some(streamed),
         }
@@ -44,6 +55,7 @@ impl Value {
             Self::Dense(matrix) => matrix.bytes(),
             Self::Sparse(sparse) => sparse.bytes(),
             Self::Lazy(_) | Self::Streamed(_) => 0,
+            Self::Frame(frame) => frame.bytes(),
         }
     }
 }
@@ -51,5 +63,11 @@ impl Value {
 impl From<Matrix> for Value {
     fn from(matrix: Matrix) -> Self {
         Self::Dense(matrix)
+    }
+}
+
+impl From<Frame> for Value {
+    fn from(frame: Frame) -> Self {
+        Self::Frame(frame)
     }
 }

@@ -28,7 +28,7 @@ pub enum CreateOp {
     Sample(Sample),
 }
 
-/// Columns of a dataset as a matrix `(matching rows, columns)`; nulls read as NaN.
+/// Columns of a dataset, `(matching rows, columns)`: as a matrix, in which nulls are NaN, or as a frame.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Read {
     /// A name in the owner's catalogue.
@@ -37,6 +37,8 @@ pub struct Read {
     pub columns: Vec<String>,
     /// Absent: every row.
     pub filter: Option<Filter>,
+    /// As a frame.
+    pub frame: bool,
 }
 
 /// A row filter. A comparison with a null is false, as in SQL; a NaN compares as IEEE 754 says.
@@ -224,6 +226,9 @@ impl Read {
             }
             Some(filter) => filter.write_canonical(out.tag(1)),
         }
+        if self.frame {
+            out.tag(1);
+        }
     }
 }
 
@@ -302,13 +307,13 @@ impl TryFrom<wire::ReadOp> for Read {
 
     fn try_from(read: wire::ReadOp) -> Result<Self> {
         let filter = read.filter.map(|filter| Filter::parse(filter, 0)).transpose()?;
-        Ok(Self { dataset: read.dataset, columns: read.columns, filter })
+        Ok(Self { dataset: read.dataset, columns: read.columns, filter, frame: read.frame })
     }
 }
 
 impl From<Read> for wire::ReadOp {
     fn from(read: Read) -> Self {
-        Self { dataset: read.dataset, columns: read.columns, filter: read.filter.map(Into::into) }
+        Self { dataset: read.dataset, columns: read.columns, filter: read.filter.map(Into::into), frame: read.frame }
     }
 }
 

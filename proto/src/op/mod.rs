@@ -19,7 +19,7 @@ pub use reorg::ReorgOp;
 pub use slice::SliceOp;
 pub use stats::{GroupFunction, Ranks, StatsOp};
 
-use crate::{Canonical, Effect, Error, Facet, Result, Shape, unfused::Unfused, wire};
+use crate::{Canonical, Effect, Error, Facet, Kind, Result, Shape, unfused::Unfused, wire};
 
 /// A pure function of values.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,6 +136,22 @@ impl Op {
         }?;
         shape.bytes()?;
         Ok(shape)
+    }
+
+    /// What the result is, of inputs of these kinds.
+    ///
+    /// # Errors
+    /// `Invalid` if one is a frame where a matrix is needed, or the other way, or has not the columns that are asked for.
+    pub fn kind(&self, inputs: &[Kind]) -> Result<Kind> {
+        let frame = inputs.iter().position(|input| matches!(input, Kind::Frame(_)));
+        match frame {
+            None => Ok(Kind::Matrix),
+            Some(index) => Err(Error::invalid(format!(
+                "{}: input {index} is a frame, and matrices are needed; encode it, or make a matrix of its columns of \
+                 numbers",
+                self.name()
+            ))),
+        }
     }
 
     /// What it does to the labels of its inputs, whose shapes fit.

@@ -97,7 +97,7 @@ fn deep_filters_are_refused() {
     for _ in 0..40 {
         filter = wire::Filter { node: Some(wire::filter::Node::Not(Box::new(filter))) };
     }
-    let read = wire::ReadOp { dataset: "d".into(), columns: vec![], filter: Some(filter) };
+    let read = wire::ReadOp { dataset: "d".into(), columns: vec![], filter: Some(filter), frame: false };
     let error = Read::try_from(read).unwrap_err();
     assert!(error.message().contains("filter_depth_max"), "{error}");
 }

@@ -176,7 +176,7 @@ impl Client {
         matrix: wire::MatrixHeader,
         chunks: Vec<wire::Chunk>,
     ) -> Result<wire::Receipt> {
-        let header = wire::PutHeader { scope: self.scope(), output, matrix: Some(matrix) };
+        let header = wire::PutHeader { scope: self.scope(), output, matrix: Some(matrix), frame: None };
         let mut parts = vec![put_request::Part::Header(header)];
         parts.extend(chunks.into_iter().map(put_request::Part::Chunk));
         self.put_parts(parts).await

@@ -27,7 +27,8 @@ pub fn read_where(dataset: &str, filter: Filter) -> Op {
 }
 
 pub fn reading(dataset: &str, columns: &[&str], filter: Option<Filter>) -> Read {
-    Read { dataset: dataset.to_owned(), columns: columns.iter().map(|&c| c.to_owned()).collect(), filter }
+    let columns = columns.iter().map(|&c| c.to_owned()).collect();
+    Read { dataset: dataset.to_owned(), columns, filter, frame: false }
 }
 
 /// `column op number`, as a filter.

@@ -14,7 +14,7 @@ use crate::harness::{Client, Refused, Site, eventually};
 
 /// Asserts that an error says what was wrong in the worker's own words, and nothing that is not the tenant's business.
 #[track_caller]
-fn clear(case: &str, refused: &Refused, codes: &[ErrorCode]) {
+pub fn clear(case: &str, refused: &Refused, codes: &[ErrorCode]) {
     assert!(refused.detailed, "{case}: {refused:?}");
     assert!(codes.contains(&refused.code()), "{case}: {refused:?}");
     assert!(refused.message().len() > 10 && refused.message().len() < 600, "{case}: {refused:?}");

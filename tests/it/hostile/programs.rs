@@ -53,6 +53,7 @@ async fn operators_that_there_are_not() {
         dataset: "d".into(),
         columns: vec![],
         filter: Some(wire::Filter { node: filter }),
+        frame: false,
     };
     let compare = filter::Compare { column: "x".into(), op: 99, value: None };
     let rand = |density| wire::RandOp { rows: 1, columns: 1, density, ..wire::RandOp::default() };

@@ -123,7 +123,7 @@ async fn a_put_begins_with_its_header() {
     let ada = site.client("ada").await;
     let header = |output| {
         let matrix = MatrixHeader::new(Shape::new(1, 1)).into();
-        Part::Header(wire::PutHeader { scope: ada.scope(), output, matrix: Some(matrix) })
+        Part::Header(wire::PutHeader { scope: ada.scope(), output, matrix: Some(matrix), frame: None })
     };
     let chunk = || Part::Chunk(wire::Chunk { offset: 0, data: Bytes::from_static(&[0; 8]) });
     let name = ada.name();
@@ -144,6 +144,7 @@ async fn a_broken_upload_binds_nothing() {
         scope: ada.scope(),
         output: name,
         matrix: Some(MatrixHeader::new(tiles::shape(&matrix)).into()),
+        frame: None,
     };
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);

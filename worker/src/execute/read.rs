@@ -1,4 +1,4 @@
-//! Reads: columns of a dataset, bound as a matrix or, where all rows at once are too many, as rows that are read whenever
+//! Reads: columns of a dataset, bound as a frame, as a matrix or, where all rows at once are too many, as rows that are read whenever
 //! they are needed.
 
 use std::{sync::Arc, time::Instant};
@@ -44,6 +44,12 @@ impl Step<'_> {
         let columns = reading.snapshot.plan(&reading.read)?.columns();
         let widest = self.worker.admit(Shape::new(reading.snapshot.rows(), columns as u64))?;
         let begun = Instant::now();
+        if reading.read.frame {
+            // How large texts are is known when they are read.
+            let (value, hit) = self.resident(&reading, widest).await?;
+            let receipt = receipt(value.shape(), hit, begun);
+            return self.bound(&reading, value, None, receipt);
+        }
         let charge = match self.room(widest)? {
             Some(charge) => charge,
             None => {
@@ -77,7 +83,7 @@ impl Step<'_> {
         self.kernel(u64::MAX, kernel).await
     }
 
-    /// The matrix, and whether it was there already.
+    /// The matrix or frame, and whether it was there already.
     async fn resident(&self, reading: &Reading<'_>, widest: Shape) -> Result<(Value, bool)> {
         let Reading { entry, read, snapshot } = reading;
         let plan = snapshot.plan(read)?;
@@ -89,7 +95,11 @@ impl Step<'_> {
                 let cost = widest.cells()?.max(POOLED_COST_MIN);
                 // Of rows that are measured all cells are looked at, again and again.
                 let settles = entry.level() == Level::Public;
+                let frame = read.frame;
                 let kernel = move |parallel: bool, cancel: &Cancel| {
+                    if frame {
+                        return snapshot.read_frame(&plan, &memory, cancel, parallel).map(Value::from);
+                    }
                     let matrix = snapshot.read(&plan, &memory, cancel, parallel)?;
                     let cx = kernels::Context { memory: &memory, cancel, parallel };
                     if settles { kernels::settled(matrix, &cx) } else { Ok(matrix.into()) }
@@ -113,10 +123,22 @@ impl Step<'_> {
         let (shape, trace) = (value.shape(), reading.trace());
         let label = entry.label(snapshot, read, shape.rows);
         self.release_count(entry, read, &label, shape, &trace)?;
-        let bytes = if charge.is_some() { shape.footprint_bytes()? } else { 0 };
-        // Fewer bytes than before, so that there is room for them.
+        let bytes = match &value {
+            Value::Streamed(_) => 0,
+            Value::Frame(frame) => frame.bytes().max(shape.rows),
+            Value::Dense(_) | Value::Sparse(_) | Value::Lazy(_) => shape.footprint_bytes()?,
+        };
+        // Of a matrix fewer bytes than before, so that there is room for them.
         drop(charge);
-        let charge = self.account.charge(bytes)?;
+        let charge = self.account.charge(bytes).map_err(|error| match &value {
+            // The refusal's own words would tell how many bytes of text there are.
+            Value::Frame(_) => Error::limit(format!(
+                "what is read of dataset {} would bring this tenant above its bytes (tenant_bytes_max); drop \
+                 variables, or read fewer columns",
+                entry.name()
+            )),
+            Value::Dense(_) | Value::Sparse(_) | Value::Lazy(_) | Value::Streamed(_) => error,
+        })?;
         let reach = entry.reach(self.staged.scope().tenant());
         Ok((Bound { value, support: Support::FULL, trace, reach, label, charge }, receipt))
     }

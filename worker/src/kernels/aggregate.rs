@@ -185,6 +185,7 @@ impl Output {
                 })?;
                 Ok(reducer.finish())
             }
+            Value::Frame(_) => Ok(at_once((&super::dense_one(input, cx)?).into())?),
         }
     }
 }

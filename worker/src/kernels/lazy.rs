@@ -87,7 +87,7 @@ impl Lazy {
                 let x = match x {
                     Value::Dense(x) if !x.is_transposed() => Operand::Full(x.clone()),
                     Value::Streamed(x) => Operand::Streamed(x.clone()),
-                    Value::Dense(_) | Value::Sparse(_) | Value::Lazy(_) => return Ok(None),
+                    Value::Dense(_) | Value::Sparse(_) | Value::Lazy(_) | Value::Frame(_) => return Ok(None),
                 };
                 let mut coefficients = cx.memory.buffer(v.rows())?;
                 copy_vector(v, &mut coefficients);
@@ -105,7 +105,7 @@ impl Lazy {
         let is_transposed = |input: &Value| match input {
             Value::Dense(matrix) => matrix.is_transposed(),
             Value::Lazy(lazy) => lazy.transposed,
-            Value::Sparse(_) | Value::Streamed(_) => false,
+            Value::Sparse(_) | Value::Streamed(_) | Value::Frame(_) => false,
         };
         let transposed = full().next().is_some_and(is_transposed);
         // Where both orientations meet, one would have to be turned first.
@@ -122,7 +122,7 @@ impl Lazy {
                     Operand::Lazy(Arc::clone(&lazy.node))
                 }
                 Value::Streamed(streamed) if streamed.shape() == shape => Operand::Streamed(streamed.clone()),
-                Value::Sparse(_) | Value::Lazy(_) | Value::Streamed(_) => return None,
+                Value::Sparse(_) | Value::Lazy(_) | Value::Streamed(_) | Value::Frame(_) => return None,
             });
         }
         let node = Arc::new(Node::Cells { op, operands, depth });

@@ -115,7 +115,7 @@ fn piece_by_piece(op: &Op, inputs: &[Value], cx: &Context<'_>) -> Result<Option<
 fn computed(value: &Value, cx: &Context<'_>) -> Result<Value> {
     match value {
         Value::Lazy(lazy) if lazy.node().streamed().is_none() => lazy.to_matrix(cx).map(Value::Dense),
-        Value::Dense(_) | Value::Sparse(_) | Value::Lazy(_) | Value::Streamed(_) => Ok(value.clone()),
+        Value::Dense(_) | Value::Sparse(_) | Value::Lazy(_) | Value::Streamed(_) | Value::Frame(_) => Ok(value.clone()),
     }
 }
 
@@ -155,7 +155,7 @@ pub fn dense(values: &[Value], cx: &Context<'_>) -> Result<Vec<Matrix>> {
 /// The matrix that a value is, or stands for.
 ///
 /// # Errors
-/// As [`dense`].
+/// As [`dense`]; `Invalid` for a frame, which stands for none.
 pub fn dense_one(value: &Value, cx: &Context<'_>) -> Result<Matrix> {
     match value {
         Value::Dense(matrix) => Ok(matrix.clone()),
@@ -163,6 +163,10 @@ pub fn dense_one(value: &Value, cx: &Context<'_>) -> Result<Matrix> {
         Value::Lazy(lazy) if lazy.node().streamed().is_none() => lazy.to_matrix(cx),
         Value::Lazy(_) => stream::gathered(value, cx),
         Value::Streamed(streamed) => streamed.to_matrix(cx.memory, cx.cancel, cx.parallel),
+        Value::Frame(frame) => Err(Error::invalid(format!(
+            "a matrix is needed, and this is a frame of shape {}: encode it, or make a matrix of its columns of numbers",
+            frame.shape()
+        ))),
     }
 }
 

@@ -50,7 +50,7 @@ pub fn bytes_max(op: &Op, inputs: &[Value], shape: Shape) -> Option<u64> {
     }
     let cells = inputs.iter().map(|input| match input {
         Value::Sparse(sparse) => sparse.cells() as u64,
-        Value::Dense(_) | Value::Lazy(_) | Value::Streamed(_) => match op {
+        Value::Dense(_) | Value::Lazy(_) | Value::Streamed(_) | Value::Frame(_) => match op {
             Op::Reorg(_) => input.shape().cells().unwrap_or(u64::MAX),
             Op::Create(_) | Op::Elementwise(_) | Op::Aggregate(_) | Op::Matmul(_) | Op::Slice(_) | Op::Stats(_) => 0,
         },

@@ -74,6 +74,7 @@ impl Part<'_> {
             Value::Sparse(sparse) => rows_of(&sparse.to_matrix(cx.memory)?, rows, cx),
             Value::Lazy(lazy) => lazy.over(self.read, self.first_row, cx)?.to_matrix(cx),
             Value::Streamed(_) => Ok(self.read.clone()),
+            Value::Frame(_) => super::dense_one(value, cx),
         }
     }
 }
@@ -87,7 +88,7 @@ pub fn each(value: &Value, cx: &Context<'_>, mut take: impl FnMut(&Part<'_>) -> 
     slabs(streamed, cx, |slab, read| {
         let value = match value {
             Value::Lazy(lazy) => Rows::Lazy(lazy.over(read, slab.first_row, cx)?),
-            Value::Dense(_) | Value::Sparse(_) | Value::Streamed(_) => Rows::Here(read),
+            Value::Dense(_) | Value::Sparse(_) | Value::Streamed(_) | Value::Frame(_) => Rows::Here(read),
         };
         let first_tile = slab.first_row / read.tile_rows();
         take(&Part { value, first_tile, first_row: slab.first_row, read })

@@ -1,18 +1,19 @@
-//! The owner's files as matrices.
+//! The owner's files as matrices and frames.
 //!
 //! A [`Dataset`] is a name and the place of its [`Files`]: Parquet, Arrow IPC or CSV, one or a folder of parts. A
 //! [`Snapshot`] is what they held at one moment; it plans reads against their metadata and reads columns straight into
-//! the tiles of a matrix. Files are read with positioned reads on the descriptor that the snapshot opened, and are
+//! the tiles of a matrix, or into typed columns. Files are read with positioned reads on the descriptor that the snapshot opened, and are
 //! hostile until proven otherwise: sizes are checked before they are believed, scratch memory is counted, and a decoder
 //! that panics is an error of the file.
 //!
-//! `part` is one file, `parquet_file`, `arrow_file` and `csv_file` its formats, `sink` where decoded rows go, `reading`
-//! the whole of one read.
+//! `part` is one file, `parquet_file`, `arrow_file` and `csv_file` its formats, `sink` and `columns` where decoded rows
+//! go, `reading` the whole of one read.
 
 mod arrow_dictionary;
 mod arrow_file;
 mod arrow_values;
 mod bits;
+mod columns;
 mod csv_block;
 mod csv_cells;
 mod csv_file;

@@ -12,6 +12,14 @@ pub(super) trait Number: Copy {
         true
     }
 
+    /// The number as an integer, if it is one of 64 bits.
+    fn integer(self) -> Option<i64> {
+        let double = self.double();
+        // The bounds are powers of two, and exact.
+        let fits = double.fract() == 0.0 && (i64::MIN as f64..-(i64::MIN as f64)).contains(&double);
+        fits.then_some(double as i64)
+    }
+
     /// Compares with a literal as real numbers; `None` if either is NaN.
     fn compare(self, literal: f64) -> Option<Ordering> {
         self.double().partial_cmp(&literal)
@@ -47,6 +55,10 @@ macro_rules! integers {
                 let magnitude: $magnitude = self.abs_diff(0);
                 magnitude < 1 << f64::MANTISSA_DIGITS
                     || magnitude >> magnitude.trailing_zeros() < 1 << f64::MANTISSA_DIGITS
+            }
+
+            fn integer(self) -> Option<i64> {
+                i64::try_from(self).ok()
             }
 
             fn compare(self, literal: f64) -> Option<Ordering> {
@@ -121,6 +133,11 @@ mod tests {
             assert!(!lost.is_exact(), "{lost}");
         }
         assert!(!u64::MAX.is_exact() && (1_u64 << 63).is_exact());
+        assert_eq!((u64::MAX.integer(), i64::MAX.integer(), (-1_i128).integer()), (None, Some(i64::MAX), Some(-1)));
+        assert_eq!(
+            (0.5.integer(), (-3.0).integer(), f64::NAN.integer(), 2_f64.powi(63).integer()),
+            (None, Some(-3), None, None)
+        );
         assert!((i128::from(i64::MAX) + 1).is_exact() && !i128::MAX.is_exact() && i128::MIN.is_exact());
     }
 

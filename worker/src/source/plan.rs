@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use fondaco_proto::{Error, Result, op::Read};
+use fondaco_proto::{ColumnKind, Error, Result, check_fields, op::Read};
 
 use super::{
     part::Part,
@@ -15,6 +15,8 @@ pub struct ReadPlan {
     pub(super) schema: Arc<[Column]>,
     /// Indices into the schema, in the order of the matrix.
     pub(super) columns: Vec<usize>,
+    /// What each is read as into a frame; none for a matrix.
+    pub(super) kinds: Vec<ColumnKind>,
     pub(super) filter: Option<Predicate>,
     /// Those that must be read, in the order of their rows.
     pub(super) groups: Vec<Group>,
@@ -45,9 +47,13 @@ impl ReadPlan {
         parts: &[Part],
         read: &Read,
     ) -> Result<Self> {
-        let columns = columns(dataset, schema, &read.columns)?;
+        let (columns, kinds) = match read.frame {
+            true => frame_columns(dataset, schema, &read.columns)?,
+            false => (columns(dataset, schema, &read.columns)?, Vec::new()),
+        };
         let filter = read.filter.as_ref().map(|filter| Predicate::new(dataset, schema, types, filter)).transpose()?;
-        let mut plan = Self { schema: Arc::clone(schema), columns, filter, groups: Vec::new(), groups_pruned: 0 };
+        let mut plan =
+            Self { schema: Arc::clone(schema), columns, kinds, filter, groups: Vec::new(), groups_pruned: 0 };
         for (part, file) in parts.iter().enumerate() {
             for (group, rows) in file.group_rows.iter().copied().enumerate() {
                 let possible = plan
@@ -72,15 +78,22 @@ impl ReadPlan {
         Self {
             schema: Arc::clone(&self.schema),
             columns: columns.iter().map(|&column| self.columns[column]).collect(),
+            kinds: Vec::new(),
             filter: self.filter.clone(),
             groups: self.groups.clone(),
             groups_pruned: self.groups_pruned,
         }
     }
 
-    /// Columns of the matrix.
+    /// Columns of the matrix or frame.
     pub fn columns(&self) -> usize {
         self.columns.len()
+    }
+
+    /// Whether a column is read as integers.
+    pub(super) fn is_integer(&self, column: usize) -> bool {
+        let mut read = self.columns.iter().zip(&self.kinds);
+        read.any(|(of, kind)| *of == column && *kind == ColumnKind::Int64)
     }
 
     /// At most so many rows match.
@@ -119,4 +132,24 @@ fn columns(dataset: &str, schema: &[Column], names: &[String]) -> Result<Vec<usi
             Ok(column)
         })
         .collect()
+}
+
+/// The columns of a frame: those named, or all; and what each is read as.
+fn frame_columns(dataset: &str, schema: &[Column], names: &[String]) -> Result<(Vec<usize>, Vec<ColumnKind>)> {
+    let columns: Vec<usize> = match names {
+        [] => (0..schema.len()).collect(),
+        names => names.iter().map(|name| find(dataset, schema, name)).collect::<Result<_>>()?,
+    };
+    check_fields(columns.iter().map(|column| schema[*column].name.as_str()))?;
+    let kind = |column: &usize| {
+        let Column { name, type_name, .. } = &schema[*column];
+        ColumnKind::of_type(type_name).ok_or_else(|| {
+            Error::data(format!(
+                "column {name:?} of dataset {dataset} is {type_name} and cannot be a column of a frame; name the \
+                 columns of numbers, dates and texts"
+            ))
+        })
+    };
+    let kinds = columns.iter().map(kind).collect::<Result<_>>()?;
+    Ok((columns, kinds))
 }

@@ -1,15 +1,16 @@
-//! One read: which rows match, and then the cells of those rows, straight into the tiles of a matrix.
+//! One read: which rows match, and then the cells of those rows, straight into the tiles of a matrix, or into columns.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
-use fondaco_proto::Error;
+use fondaco_proto::{ColumnKind, Error};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
 use super::{
     bits::Bits,
+    columns::{self, joined},
     fault::{Fault, guarded},
     part::Part,
     plan::{Group, ReadPlan},
@@ -20,9 +21,10 @@ use super::{
 };
 use crate::{
     cancel::Cancel,
+    frame::Frame,
     kernels::slice::copy_column,
     matrix::{Builder, Matrix, TileMut},
-    memory::Memory,
+    memory::{Memory, Ticket},
 };
 
 /// One read of a plan's row groups.
@@ -41,11 +43,9 @@ impl Reading<'_> {
     /// The matching rows of the plan's columns.
     pub(super) fn matrix(&self) -> Result<Matrix, Fault> {
         let (groups, columns) = (&self.plan.groups, &self.plan.columns);
-        let filtered = groups.iter().filter(|group| group.is_filtered);
-        let _masks = self.memory.ticket(filtered.map(|group| Bits::bytes(group.rows)).sum())?;
+        let _masks = self.mask_ticket()?;
         let masks = self.masks()?;
-        let rows: Vec<usize> =
-            groups.iter().zip(&masks).map(|(group, mask)| mask.as_ref().map_or(group.rows, Bits::count)).collect();
+        let rows = self.matching(&masks);
         let mut builder = Builder::new(self.memory, rows.iter().sum(), columns.len())?;
         let pieces_max = (builder.tiles_mut().len() as u64 + groups.len() as u64) * columns.len() as u64;
         let _pieces = self.memory.ticket(pieces_max * size_of::<&mut [f64]>() as u64)?;
@@ -121,6 +121,50 @@ impl Reading<'_> {
         Ok(Some(matching.among(piece.rows.clone())))
     }
 
+    /// The same rows as a frame, of a plan for one.
+    pub(super) fn frame(&self) -> Result<Frame, Fault> {
+        let (groups, columns) = (&self.plan.groups, &self.plan.columns);
+        let _masks = self.mask_ticket()?;
+        let masks = self.masks()?;
+        let rows = self.matching(&masks);
+        let mut tasks = Vec::new();
+        for group in 0..groups.len() {
+            let together = self.parts[groups[group].part].columns_together(columns.len());
+            tasks.extend(
+                (0..columns.len()).step_by(together).map(|first| (group, first..columns.len().min(first + together))),
+            );
+        }
+        let pieces = self.map(tasks, |shelf, (group, range)| {
+            let piece = |kind: &ColumnKind| columns::Piece::new(*kind, rows[group], masks[group].as_ref(), self.memory);
+            let mut pieces: Vec<_> = self.plan.kinds[range.clone()].iter().map(piece).collect::<Result<_, _>>()?;
+            if rows[group] > 0 {
+                self.decode(&groups[group], &columns[range], shelf, &mut pieces)?;
+            }
+            pieces.iter().try_for_each(columns::Piece::check)?;
+            Ok(pieces)
+        })?;
+        let mut of_columns: Vec<Vec<columns::Piece<'_>>> = Vec::new();
+        of_columns.resize_with(columns.len(), Vec::new);
+        for (i, piece) in pieces.into_iter().flatten().enumerate() {
+            of_columns[i % columns.len()].push(piece);
+        }
+        let tasks = self.plan.kinds.iter().copied().zip(of_columns).collect();
+        let joined = self.map(tasks, |_, (kind, pieces)| joined(kind, pieces, self.memory))?;
+        let name = |column: &usize| self.plan.schema[*column].name.clone();
+        Ok(Frame::new(rows.iter().sum(), columns.iter().map(name).zip(joined).collect()))
+    }
+
+    fn mask_ticket(&self) -> Result<Ticket, Fault> {
+        let filtered = self.plan.groups.iter().filter(|group| group.is_filtered);
+        Ok(self.memory.ticket(filtered.map(|group| Bits::bytes(group.rows)).sum())?)
+    }
+
+    /// How many rows match in each group.
+    fn matching(&self, masks: &[Option<Bits>]) -> Vec<usize> {
+        let matching = |(group, mask): (&Group, &Option<Bits>)| mask.as_ref().map_or(group.rows, Bits::count);
+        self.plan.groups.iter().zip(masks).map(matching).collect()
+    }
+
     /// The matching rows of each group; `None` where all match.
     fn masks(&self) -> Result<Vec<Option<Bits>>, Fault> {
         let Some(filter) = &self.plan.filter else { return Ok(vec![None; self.plan.groups.len()]) };
@@ -156,9 +200,11 @@ impl Reading<'_> {
         self.chunks_read.fetch_add(columns.len() as u64, Ordering::Relaxed);
         guarded(|| part.read((group.group, columns), shelf, self.cancel, sinks)).map_err(|fault| match fault {
             Fault::InexactIn(column) => Fault::Refused(Error::data(format!(
-                "column {:?} of dataset {} holds an integer beyond 2^53 that would lose digits; leave the column out, \
+                "column {:?} of dataset {} holds an integer beyond 2^{} that would lose digits; leave the column out, \
                  or ask the owner to store it as text",
-                self.plan.schema[column].name, self.dataset
+                self.plan.schema[column].name,
+                self.dataset,
+                if self.plan.is_integer(column) { 63 } else { 53 }
             ))),
             fault => fault,
         })

@@ -1,4 +1,4 @@
-//! A dataset as its files were at one moment: its schema, and reads of it into matrices.
+//! A dataset as its files were at one moment: its schema, and reads of it into matrices and frames.
 
 use std::{
     fmt,
@@ -20,7 +20,7 @@ use super::{
     schema::{Column, Type},
     stream::Slab,
 };
-use crate::{cancel::Cancel, matrix::Matrix, memory::Memory};
+use crate::{cancel::Cancel, frame::Frame, matrix::Matrix, memory::Memory};
 
 /// The files of a dataset, open, as they were when they were found.
 pub struct Snapshot {
@@ -107,6 +107,14 @@ impl Snapshot {
     /// `Limit` if it does not fit the memory, `Cancelled`, `Data` if the files changed or cannot be read.
     pub fn read(&self, plan: &ReadPlan, memory: &Arc<Memory>, cancel: &Cancel, parallel: bool) -> Result<Matrix> {
         self.reading(plan, (memory, cancel, parallel), |reading| reading.matrix())
+    }
+
+    /// The same rows of the columns as a frame; of a plan for one.
+    ///
+    /// # Errors
+    /// As [`Snapshot::read`].
+    pub fn read_frame(&self, plan: &ReadPlan, memory: &Arc<Memory>, cancel: &Cancel, parallel: bool) -> Result<Frame> {
+        self.reading(plan, (memory, cancel, parallel), |reading| reading.frame())
     }
 
     /// How many rows of each of the plan's row groups match.

@@ -6,6 +6,7 @@ mod csv_rows;
 mod damage;
 mod files;
 mod filters;
+mod frames;
 mod types;
 
 use std::{
@@ -87,7 +88,7 @@ pub(super) fn dataset(path: &Path) -> Dataset {
 
 pub(super) fn request(columns: &[&str], filter: Option<Filter>) -> Read {
     let columns = columns.iter().map(|column| (*column).to_owned()).collect();
-    Read { dataset: "sales".to_owned(), columns, filter }
+    Read { dataset: "sales".to_owned(), columns, filter, frame: false }
 }
 
 /// Reads once on this thread and once on the pool; both must agree, bit by bit, and give all memory back.

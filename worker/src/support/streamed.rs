@@ -62,7 +62,7 @@ fn constants(inputs: &[Value], axes: &[Axes], weights: &[usize]) -> Result<Suppo
         match input {
             Value::Dense(constant) if digits::is_at_the_edge(constant.get(0, 0)) => return Ok(Support::NONE),
             Value::Dense(_) => {}
-            Value::Sparse(_) | Value::Lazy(_) | Value::Streamed(_) => return Err(too_many()),
+            Value::Sparse(_) | Value::Lazy(_) | Value::Streamed(_) | Value::Frame(_) => return Err(too_many()),
         }
     }
     Ok(Support::FULL)
@@ -87,7 +87,7 @@ fn of_rows(op: &Op, inputs: &[Value], output: &Matrix, cx: &Context<'_>) -> Resu
 fn dense(value: &Value) -> Option<Matrix> {
     match value {
         Value::Dense(matrix) => Some(matrix.clone()),
-        Value::Sparse(_) | Value::Lazy(_) | Value::Streamed(_) => None,
+        Value::Sparse(_) | Value::Lazy(_) | Value::Streamed(_) | Value::Frame(_) => None,
     }
 }
 

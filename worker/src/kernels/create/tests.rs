@@ -25,7 +25,7 @@ fn fills_and_puts() {
 
 #[test]
 fn a_read_is_not_a_kernel() {
-    let read = fondaco_proto::op::Read { dataset: "d".into(), columns: vec![], filter: None };
+    let read = fondaco_proto::op::Read { dataset: "d".into(), columns: vec![], filter: None, frame: false };
     let error = serially(|cx| run_kernel(&Op::Create(CreateOp::Read(read)), &[], cx).unwrap_err());
     assert_eq!(error.code(), fondaco_proto::ErrorCode::Internal);
 }

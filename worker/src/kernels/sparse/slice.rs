@@ -67,7 +67,7 @@ pub fn stacked(op: ReorgOp, inputs: &[Value], shape: Shape, cx: &Context<'_>) ->
         cells += match input {
             Value::Sparse(sparse) if !sparse.is_transposed() => sparse.cells() as u64,
             Value::Sparse(_) => return Ok(None),
-            Value::Dense(_) | Value::Lazy(_) | Value::Streamed(_) => input.shape().cells()?,
+            Value::Dense(_) | Value::Lazy(_) | Value::Streamed(_) | Value::Frame(_) => input.shape().cells()?,
         };
     }
     if !pays(shape, cells) {
@@ -92,7 +92,7 @@ impl Part {
     fn of(value: &Value, cx: &Context<'_>) -> Result<Self> {
         Ok(match value {
             Value::Sparse(sparse) => Self::Sparse(sparse.clone()),
-            Value::Dense(_) | Value::Lazy(_) | Value::Streamed(_) => {
+            Value::Dense(_) | Value::Lazy(_) | Value::Streamed(_) | Value::Frame(_) => {
                 Self::Dense(untransposed(&dense_one(value, cx)?, cx)?)
             }
         })
