@@ -38,6 +38,7 @@ mod blas;
 mod combine;
 mod connection;
 mod dataset;
+pub mod encode;
 mod error;
 pub mod explain;
 mod federation;
@@ -67,14 +68,14 @@ mod transfer;
 
 pub use fondaco_proto::{
     ColumnKind, ErrorCode, Field, Op, Shape,
-    op::{self, AggregateFunction, BinaryFunction, Distribution, Filter, Unary},
+    op::{self, AggregateFunction, BinaryFunction, Distribution, Filter, JoinHow, JoinKeys, Map, Unary},
 };
 
 pub use dataset::{Column, Dataset, Limits, Privacy};
 pub use error::{Error, Result};
 pub use federation::Federation;
 pub use filter::{FilterColumn, Value, all_of, any_of, column, not};
-pub use frame::{FedFrame, Frame, Series};
+pub use frame::{FedFrame, Frame, Right, Series};
 pub use layout::{Cut, Layout, Part};
 pub use matrix::{Axis, DistinctCounts, FedMatrix, GroupBy, Levels};
 pub use operand::Operand;

@@ -124,6 +124,12 @@ pub enum Measure {
     Groups,
     /// As the operators that it stands for, one after another.
     Unfused,
+    /// Of operators on frames, what they make of protected rows: groups of rows are as large as they must be, or left out;
+    /// of rows that data chose, how many were taken and left; numbers that are not the data's own are measured as `Cells`.
+    Frame {
+        /// Whether the cells are a dataset's own.
+        native: bool,
+    },
     /// Sums over data rows where no factor is plain: the terms behind each cell, and the listed inputs as weights.
     Terms(Vec<usize>),
     /// Rows in groups: each group has enough of them and, where what is summed of them is not `plain`, enough effective

@@ -38,7 +38,7 @@ fn gives_pieces(op: &Op) -> bool {
     match op {
         Op::Elementwise(op) => by_cell(op),
         Op::Matmul(op) => *op == MatmulOp::Product,
-        Op::Create(_) | Op::Aggregate(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_) => false,
+        Op::Create(_) | Op::Aggregate(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_) | Op::Encode(_) => false,
     }
 }
 
@@ -49,7 +49,7 @@ fn takes_pieces(op: &Op, place: usize) -> bool {
         Op::Aggregate(op) => matches!(op, AggregateOp::Reduce(_)),
         Op::Matmul(MatmulOp::Gram) => true,
         Op::Matmul(op) => *op == MatmulOp::Cross && place == 1,
-        Op::Create(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_) => false,
+        Op::Create(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_) | Op::Encode(_) => false,
     }
 }
 

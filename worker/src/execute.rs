@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Instant};
 
 use fondaco_lineage::{Probe, Reach, Reservation, Trace};
 use fondaco_proto::{
-    Apply, Axes, Block, Error, Facet, Instruction, Kind, Measure, Op, Program, Result, Shape, VarId, inner_variables,
+    Apply, Axes, Block, Error, ErrorCode, Facet, Instruction, Kind, Measure, Op, Program, Result, Shape, VarId,
+    inner_variables,
     op::{Arity, CreateOp},
 };
 
@@ -82,12 +83,15 @@ impl Step<'_> {
         let shapes: Vec<Shape> = values.iter().map(Value::shape).collect();
         op.kind(&values.iter().map(Value::kind).collect::<Vec<Kind>>())?;
         let shape = self.worker.admit(op.shape(&shapes)?)?;
+        let facets: Vec<_> = labels.iter().zip(&shapes).map(|(label, shape)| label.facet(*shape)).collect();
+        let protected: Vec<bool> = labels.iter().map(|label| label.level > Level::Public).collect();
+        let op = &op.guarded(&facets, &protected, self.worker.gate.release_rows_min)?;
+        let quiet = |error: Error| if protected.contains(&true) { without_sizes(op, error) } else { error };
         let traces = inputs.iter().map(|bound| Arc::clone(&bound.trace)).collect();
         let trace = Trace::apply(op.name(), &op.canonical(), traces);
         let reach = Reach::join_all(inputs.iter().map(|bound| bound.reach))
             .ok_or_else(|| Error::internal("values of two tenants met"))?;
 
-        let facets: Vec<_> = labels.iter().zip(&shapes).map(|(label, shape)| label.facet(*shape)).collect();
         let effect = op.effect(&facets);
         let measured = labels.iter().any(|label| label.level == Level::Aggregate);
         let mut label = Label::derive(&effect, &labels, groups(op), trace.key());
@@ -101,7 +105,7 @@ impl Step<'_> {
             return Ok((Bound { value, support: Support::FULL, trace, reach, label, charge }, receipt));
         }
         let charged = kernels::bytes_max(op, &values, shape)?;
-        let charge = self.account.charge(charged)?;
+        let charge = self.account.charge(charged).map_err(quiet)?;
         // What no dataset stands behind is reused by its tenant alone: a hit would tell that somebody made it.
         let reuse_by = if label.sources.is_empty() { Reach::Tenant(self.staged.scope().tenant().tag()) } else { reach };
         let usable = |cached: &Cached| !measured || cached.support.is_some();
@@ -120,7 +124,7 @@ impl Step<'_> {
                     let support = measure.map(|measuring| measuring.run(&op, &values, &value, &cx)).transpose()?;
                     Ok(Cached { value, support })
                 };
-                let cached = self.kernel(cost, kernel).await?;
+                let cached = self.kernel(cost, kernel).await.map_err(quiet)?;
                 (keep(reservation, cached, &inputs), false)
             }
         };
@@ -135,7 +139,7 @@ impl Step<'_> {
         label.plain &= support.is_exact();
         label.settle(&effect.selection, shape);
         if let Some(decider) = op.rows_decided_by() {
-            charge.reduce_to(shape.footprint_bytes()?);
+            charge.reduce_to(cached.value.charged_bytes()?);
             let entangled = label.axes == Axes::Entangled;
             self.release_rows(op.name(), labels[decider], if entangled { Support::NONE } else { support }, &trace)?;
         }
@@ -204,6 +208,9 @@ struct Measuring {
 
 impl Measuring {
     fn run(&self, op: &Op, inputs: &[Value], output: &Value, cx: &kernels::Context<'_>) -> Result<Support> {
+        if let Op::Encode(op) = op {
+            return support::frames::measure(op, &self.measure, inputs, output, cx);
+        }
         let input_axes: Vec<Axes> = self.facets.iter().map(|facet| facet.axes).collect();
         if inputs.iter().any(|input| input.streamed().is_some()) {
             return support::of_streamed(op, inputs, &input_axes, (output, self.axes), &self.measure, cx);
@@ -237,6 +244,18 @@ pub fn upload(staged: &Staged, value: Value, hash: &blake3::Hash, charge: crate:
         label: Label::free(false),
         charge,
     }
+}
+
+/// A limit's own words tell sizes that follow from protected texts; these are not theirs to say.
+fn without_sizes(op: &Op, error: Error) -> Error {
+    if !matches!(op, Op::Encode(_)) || error.code() != ErrorCode::Limit {
+        return error;
+    }
+    Error::limit(format!(
+        "{} does not fit the memory that is left (tenant_bytes_max, memory_bytes_max); drop variables, or take fewer \
+         columns",
+        op.name()
+    ))
 }
 
 fn receipt(shape: Shape, hit: bool, begun: Instant) -> Receipt {

@@ -10,6 +10,7 @@ use fondaco_proto::Result;
 use crate::{kernels::Context, matrix::Matrix};
 
 mod digits;
+pub mod frames;
 mod groups;
 mod measure;
 mod plateau;

@@ -1,6 +1,6 @@
 //! Values: what a variable is bound to. Immutable and shared, so cheap to clone.
 
-use fondaco_proto::{Kind, Shape};
+use fondaco_proto::{Kind, Result, Shape};
 
 use crate::{frame::Frame, kernels::Lazy, matrix::Matrix, source::Streamed, sparse::Sparse};
 
@@ -29,6 +29,19 @@ impl Value {
             Self::Lazy(lazy) => lazy.shape(),
             Self::Streamed(streamed) => streamed.shape(),
             Self::Frame(frame) => frame.shape(),
+        }
+    }
+
+    /// Bytes that a tenant is charged for it.
+    ///
+    /// # Errors
+    /// `Invalid` if they do not fit 64 bits.
+    pub fn charged_bytes(&self) -> Result<u64> {
+        match self {
+            Self::Dense(_) | Self::Sparse(_) | Self::Lazy(_) => self.shape().footprint_bytes(),
+            Self::Streamed(_) => Ok(0),
+            // A frame of one truth for each row takes less than its rows do to be told of.
+            Self::Frame(frame) => Ok(frame.bytes().max(self.shape().rows)),
         }
     }
 

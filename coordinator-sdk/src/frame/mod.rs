@@ -1,6 +1,8 @@
 //! Frames: named columns of numbers, truth values, texts and dates, at the coordinator and over many sites.
 
 mod fed;
+mod ops;
+pub(crate) mod perform;
 
 use std::{collections::HashMap, fmt};
 
@@ -8,6 +10,7 @@ use fondaco_proto::{ColumnKind, Field, Shape, check_fields, find_field};
 use ndarray::Array2;
 
 pub use fed::FedFrame;
+pub use ops::Right;
 
 use crate::{Error, Result};
 

@@ -4,6 +4,7 @@ mod aggregate;
 mod cumulate;
 mod distinct;
 mod elementwise;
+mod encode;
 mod factorised;
 mod group_by;
 mod matmul;

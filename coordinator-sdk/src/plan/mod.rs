@@ -6,6 +6,7 @@ mod align;
 pub(crate) mod cov;
 mod create;
 mod elementwise;
+mod encode;
 mod matmul;
 pub(crate) mod reorg;
 pub(crate) mod slice;
@@ -73,7 +74,7 @@ pub(crate) struct Step {
     pub op: Op,
     /// Of what.
     pub inputs: Vec<Input>,
-    /// The shape of its result.
+    /// The shape of its result; where only the data tell the rows, the most that there may be.
     pub shape: Shape,
 }
 
@@ -167,6 +168,7 @@ pub(crate) fn plan(op: &Op, args: &[Arg], onto: Option<&Layout>) -> Result<Plan>
         Op::Reorg(op) => reorg::plan(*op, builder),
         Op::Slice(op) => slice::plan(op, builder),
         Op::Stats(op) => stats::plan(*op, builder),
+        Op::Encode(op) => encode::plan(op, builder),
     }
 }
 
@@ -340,7 +342,8 @@ families!(
     Matmul(MatmulOp),
     Reorg(ReorgOp),
     Slice(SliceOp),
-    Stats(StatsOp)
+    Stats(StatsOp),
+    Encode(EncodeOp)
 );
 
 /// The refusal of what would move row-level values between sites.

@@ -7,13 +7,16 @@ use fondaco_proto::{CHUNK_BYTES, ColumnKind, Field, FrameColumn, FrameHeader, Sh
 
 use crate::{Frame, Series};
 
+/// The rows that have each text first, and the number of each row's text.
+type Dictionary = (Vec<usize>, Vec<u32>);
+
 /// Rows of a frame of the coordinator, to be sent to a site.
 #[derive(Clone)]
 pub(crate) struct FrameUpload {
     frame: Arc<Frame>,
     rows: Range<usize>,
     /// Of each text column: the rows (within these) that have each text first, and the number of each row's text.
-    texts: Arc<Vec<Option<(Vec<usize>, Vec<u32>)>>>,
+    texts: Arc<Vec<Option<Dictionary>>>,
 }
 
 impl FrameUpload {
@@ -35,7 +38,7 @@ impl FrameUpload {
     }
 
     pub fn header(&self) -> FrameHeader {
-        let column = |((name, series), texts): ((&str, &Series), &Option<(Vec<usize>, Vec<u32>)>)| {
+        let column = |((name, series), texts): ((&str, &Series), &Option<Dictionary>)| {
             let (values, value_bytes) = match (texts, series.texts()) {
                 (Some((firsts, _)), Some(cells)) => {
                     (firsts.len() as u64, firsts.iter().map(|row| self.text(cells, *row).len() as u64).sum())

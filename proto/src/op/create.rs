@@ -233,7 +233,7 @@ impl Read {
 }
 
 impl Filter {
-    fn write_canonical(&self, out: &mut Canonical) {
+    pub(super) fn write_canonical(&self, out: &mut Canonical) {
         match self {
             Self::Compare(Compare { column, op, literal }) => {
                 out.tag(1).text(column).code(op.code());
@@ -280,6 +280,14 @@ impl Filter {
     }
 }
 
+impl TryFrom<wire::Filter> for Filter {
+    type Error = Error;
+
+    fn try_from(filter: wire::Filter) -> Result<Self> {
+        Self::parse(filter, 0)
+    }
+}
+
 impl From<Filter> for wire::Filter {
     fn from(filter: Filter) -> Self {
         use wire::filter::{List, Node, compare::Value};
@@ -306,7 +314,7 @@ impl TryFrom<wire::ReadOp> for Read {
     type Error = Error;
 
     fn try_from(read: wire::ReadOp) -> Result<Self> {
-        let filter = read.filter.map(|filter| Filter::parse(filter, 0)).transpose()?;
+        let filter = read.filter.map(Filter::try_from).transpose()?;
         Ok(Self { dataset: read.dataset, columns: read.columns, filter, frame: read.frame })
     }
 }

@@ -3,6 +3,7 @@
 mod aggregate;
 mod create;
 mod elementwise;
+mod encode;
 mod matmul;
 mod reorg;
 mod slice;
@@ -14,6 +15,9 @@ pub use aggregate::{
 };
 pub use create::{Compare, CompareOp, CreateOp, Distribution, Fill, Filter, Literal, Rand, Read, Sample, Seq};
 pub use elementwise::{Binary, BinaryFunction, ElementwiseOp, Scalar, Ternary, Unary};
+pub use encode::{
+    Code, EncodeOp, Feature, Guard, Join, JoinHow, JoinKeys, Map, MapFunction, Selected, Values, Words, hash_column,
+};
 pub use matmul::{Factorised, LossWeights, MatmulOp};
 pub use reorg::ReorgOp;
 pub use slice::SliceOp;
@@ -38,6 +42,8 @@ pub enum Op {
     Slice(SliceOp),
     /// Ranks, tables, groups, weighted moments.
     Stats(StatsOp),
+    /// Frames to frames, frames to matrices and back.
+    Encode(EncodeOp),
 }
 
 /// How many inputs an operator takes.
@@ -65,6 +71,7 @@ impl Op {
             Self::Reorg(op) => op.name(),
             Self::Slice(op) => op.name(),
             Self::Stats(op) => op.name(),
+            Self::Encode(op) => op.name(),
         }
     }
 
@@ -78,6 +85,7 @@ impl Op {
             Self::Reorg(op) => op.arity(),
             Self::Slice(op) => op.arity(),
             Self::Stats(op) => op.arity(),
+            Self::Encode(op) => op.arity(),
         }
     }
 
@@ -102,6 +110,7 @@ impl Op {
             Self::Create(_) | Self::Elementwise(_) | Self::Aggregate(_) | Self::Matmul(_) | Self::Stats(_) => None,
             Self::Reorg(op) => (*op == ReorgOp::Unique).then_some(0),
             Self::Slice(op) => (*op == SliceOp::FilterRows).then_some(1),
+            Self::Encode(op) => op.counts_rows().then_some(0),
         }
     }
 
@@ -115,6 +124,7 @@ impl Op {
             | Self::Reorg(_)
             | Self::Stats(_) => 0,
             Self::Slice(op) => op.list_bytes(),
+            Self::Encode(op) => op.list_bytes(),
         }
     }
 
@@ -133,6 +143,7 @@ impl Op {
             Self::Reorg(op) => op.shape(inputs),
             Self::Slice(op) => op.shape(inputs),
             Self::Stats(op) => op.shape(inputs),
+            Self::Encode(op) => op.shape(inputs),
         }?;
         shape.bytes()?;
         Ok(shape)
@@ -143,6 +154,9 @@ impl Op {
     /// # Errors
     /// `Invalid` if one is a frame where a matrix is needed, or the other way, or has not the columns that are asked for.
     pub fn kind(&self, inputs: &[Kind]) -> Result<Kind> {
+        if let Self::Encode(op) = self {
+            return op.kind(inputs);
+        }
         let frame = inputs.iter().position(|input| matches!(input, Kind::Frame(_)));
         match frame {
             None => Ok(Kind::Matrix),
@@ -151,6 +165,24 @@ impl Op {
                  numbers",
                 self.name()
             ))),
+        }
+    }
+
+    /// The operator as a worker carries it out where inputs hold protected data (one flag for each), of whose rows groups
+    /// of fewer than `rows_min` are not seen.
+    ///
+    /// # Errors
+    /// `ReleaseDenied` if its error would tell something of protected data.
+    pub fn guarded(&self, inputs: &[Facet], protected: &[bool], rows_min: u64) -> Result<Self> {
+        match self {
+            Self::Encode(op) => op.guarded(inputs, protected, rows_min).map(Self::Encode),
+            Self::Create(_)
+            | Self::Elementwise(_)
+            | Self::Aggregate(_)
+            | Self::Matmul(_)
+            | Self::Reorg(_)
+            | Self::Slice(_)
+            | Self::Stats(_) => Ok(self.clone()),
         }
     }
 
@@ -167,6 +199,7 @@ impl Op {
             Self::Reorg(op) => op.effect(inputs),
             Self::Slice(op) => op.effect(inputs),
             Self::Stats(op) => op.effect(inputs),
+            Self::Encode(op) => op.effect(inputs),
         }
     }
 
@@ -188,6 +221,7 @@ impl Op {
             Self::Reorg(op) => op.write_canonical(out.tag(5)),
             Self::Slice(op) => op.write_canonical(out.tag(6)),
             Self::Stats(op) => op.write_canonical(out.tag(7)),
+            Self::Encode(op) => op.write_canonical(out.tag(9)),
         }
     }
 }
@@ -229,6 +263,7 @@ impl TryFrom<wire::Op> for Op {
             Family::Reorg(op) => Self::Reorg(op.try_into()?),
             Family::Slice(op) => Self::Slice(op.try_into()?),
             Family::Stats(op) => Self::Stats(op.try_into()?),
+            Family::Encode(op) => Self::Encode(op.try_into()?),
         })
     }
 }
@@ -244,6 +279,7 @@ impl From<Op> for wire::Op {
             Op::Reorg(op) => Family::Reorg(op.into()),
             Op::Slice(op) => Family::Slice(op.into()),
             Op::Stats(op) => Family::Stats(op.into()),
+            Op::Encode(op) => Family::Encode(op.into()),
         };
         Self { family: Some(family) }
     }

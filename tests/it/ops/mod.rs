@@ -4,6 +4,7 @@
 mod aggregate;
 mod create;
 mod elementwise;
+mod encode;
 mod matmul;
 mod reorg;
 mod slice;

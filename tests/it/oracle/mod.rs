@@ -5,6 +5,7 @@
 mod aggregate;
 mod create;
 mod elementwise;
+mod encode;
 mod expected;
 mod least_squares;
 mod matmul;
@@ -41,5 +42,6 @@ pub fn expected(op: &Op, inputs: &[&Array2<f64>]) -> Expected {
         Op::Reorg(op) => reorg::expected(*op, inputs),
         Op::Slice(op) => slice::expected(op, inputs),
         Op::Stats(op) => stats::expected(op, inputs),
+        Op::Encode(op) => encode::expected(op, inputs),
     }
 }

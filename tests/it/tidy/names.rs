@@ -13,7 +13,7 @@ const LAYERS: [(&str, &[&str]); 4] = [
 ];
 
 /// The families there are at least.
-const FAMILIES: [&str; 7] = ["create", "elementwise", "aggregate", "matmul", "reorg", "slice", "stats"];
+const FAMILIES: [&str; 8] = ["create", "elementwise", "aggregate", "matmul", "reorg", "slice", "stats", "encode"];
 
 const TOP_LEVEL: [&str; 13] = [
     "Cargo.toml",

@@ -123,11 +123,7 @@ impl Step<'_> {
         let (shape, trace) = (value.shape(), reading.trace());
         let label = entry.label(snapshot, read, shape.rows);
         self.release_count(entry, read, &label, shape, &trace)?;
-        let bytes = match &value {
-            Value::Streamed(_) => 0,
-            Value::Frame(frame) => frame.bytes().max(shape.rows),
-            Value::Dense(_) | Value::Sparse(_) | Value::Lazy(_) => shape.footprint_bytes()?,
-        };
+        let bytes = value.charged_bytes()?;
         // Of a matrix fewer bytes than before, so that there is room for them.
         drop(charge);
         let charge = self.account.charge(bytes).map_err(|error| match &value {

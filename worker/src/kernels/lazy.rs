@@ -94,9 +94,16 @@ impl Lazy {
                 let node = Node::Product { x, v: Arc::new(coefficients) };
                 Ok(Some(Self { shape, transposed: false, node: Arc::new(node) }))
             }
-            (Op::Create(_) | Op::Aggregate(_) | Op::Matmul(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_), _) => {
-                Ok(None)
-            }
+            (
+                Op::Create(_)
+                | Op::Aggregate(_)
+                | Op::Matmul(_)
+                | Op::Reorg(_)
+                | Op::Slice(_)
+                | Op::Stats(_)
+                | Op::Encode(_),
+                _,
+            ) => Ok(None),
         }
     }
 

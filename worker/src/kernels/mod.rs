@@ -17,6 +17,7 @@ pub(crate) mod aggregate;
 pub(crate) mod blas;
 mod create;
 mod elementwise;
+mod encode;
 mod lazy;
 mod materialise;
 pub(crate) mod matmul;
@@ -77,6 +78,9 @@ impl Context<'_> {
 /// As [`run`].
 pub fn evaluate(op: &Op, inputs: &[Value], cx: &Context<'_>) -> Result<Value> {
     cx.cancel.check()?;
+    if let Op::Encode(op) = op {
+        return encode::run(op, inputs, cx);
+    }
     let piecewise = inputs.iter().any(|input| !matches!(input, Value::Dense(_)));
     let value = if piecewise { piece_by_piece(op, inputs, cx)? } else { None };
     match value {
@@ -106,7 +110,13 @@ fn piece_by_piece(op: &Op, inputs: &[Value], cx: &Context<'_>) -> Result<Option<
         Op::Aggregate(AggregateOp::Reduce(op)) => Some(aggregate::reduce(op, inputs, shape, cx)?),
         Op::Matmul(op) if streamed => stream::matmul(*op, inputs, cx)?,
         Op::Matmul(MatmulOp::Cross) => matmul::cross(inputs, cx)?,
-        Op::Create(_) | Op::Aggregate(_) | Op::Matmul(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_) => None,
+        Op::Create(_)
+        | Op::Aggregate(_)
+        | Op::Matmul(_)
+        | Op::Reorg(_)
+        | Op::Slice(_)
+        | Op::Stats(_)
+        | Op::Encode(_) => None,
     };
     Ok(matrix.map(Value::Dense))
 }
@@ -138,7 +148,8 @@ pub fn narrowed(op: &Op, inputs: &[Value]) -> Option<Value> {
             | Op::Matmul(_)
             | Op::Reorg(_)
             | Op::Slice(_)
-            | Op::Stats(_),
+            | Op::Stats(_)
+            | Op::Encode(_),
             _inputs,
         ) => None,
     }
@@ -175,6 +186,9 @@ pub fn dense_one(value: &Value, cx: &Context<'_>) -> Result<Matrix> {
 /// # Errors
 /// `Invalid` if they do not fit 64 bits.
 pub fn bytes_max(op: &Op, inputs: &[Value], shape: Shape) -> Result<u64> {
+    if let Op::Encode(op) = op {
+        return encode::bytes_max(op, inputs, shape);
+    }
     match sparse::bytes_max(op, inputs, shape) {
         Some(bytes) => Ok(bytes.min(shape.footprint_bytes()?)),
         None => shape.footprint_bytes(),
@@ -200,6 +214,10 @@ pub fn run(op: &Op, inputs: &[Matrix], cx: &Context<'_>) -> Result<Matrix> {
         Op::Reorg(op) => reorg::run(*op, inputs, cx),
         Op::Slice(op) => slice::run(op, inputs, cx),
         Op::Stats(op) => stats::run(op, inputs, shape, cx),
+        Op::Encode(op) => {
+            let inputs: Vec<Value> = inputs.iter().cloned().map(Value::Dense).collect();
+            dense_one(&encode::run(op, &inputs, cx)?, cx)
+        }
     }
 }
 
@@ -207,6 +225,7 @@ pub fn run(op: &Op, inputs: &[Matrix], cx: &Context<'_>) -> Result<Matrix> {
 pub fn cost(op: &Op, inputs: &[Shape], output: Shape) -> u64 {
     match op {
         Op::Matmul(op) => matmul::cost(*op, inputs, output),
+        Op::Encode(_) => encode::cost(inputs, output),
         // What only touches each cell once or twice.
         Op::Create(_) | Op::Elementwise(_) | Op::Aggregate(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_) => {
             let cells = |shape: &Shape| shape.rows.saturating_mul(shape.columns);

@@ -37,7 +37,7 @@ pub fn run(op: &Op, inputs: &[Value], shape: Shape, cx: &Context<'_>) -> Result<
         Op::Reorg(op) => slice::stacked(*op, inputs, shape, cx),
         Op::Slice(op) => slice::run(op, inputs, cx),
         // Reductions take sparse matrices as they take others.
-        Op::Create(_) | Op::Aggregate(_) | Op::Stats(_) => Ok(None),
+        Op::Create(_) | Op::Aggregate(_) | Op::Stats(_) | Op::Encode(_) => Ok(None),
     }
 }
 
@@ -52,7 +52,13 @@ pub fn bytes_max(op: &Op, inputs: &[Value], shape: Shape) -> Option<u64> {
         Value::Sparse(sparse) => sparse.cells() as u64,
         Value::Dense(_) | Value::Lazy(_) | Value::Streamed(_) | Value::Frame(_) => match op {
             Op::Reorg(_) => input.shape().cells().unwrap_or(u64::MAX),
-            Op::Create(_) | Op::Elementwise(_) | Op::Aggregate(_) | Op::Matmul(_) | Op::Slice(_) | Op::Stats(_) => 0,
+            Op::Create(_)
+            | Op::Elementwise(_)
+            | Op::Aggregate(_)
+            | Op::Matmul(_)
+            | Op::Slice(_)
+            | Op::Stats(_)
+            | Op::Encode(_) => 0,
         },
     });
     let rows = shape.rows.max(shape.columns);

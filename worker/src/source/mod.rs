@@ -32,6 +32,7 @@ mod part;
 mod plan;
 mod predicate;
 mod reading;
+mod row_filter;
 mod schema;
 mod scratch;
 mod sink;
@@ -58,6 +59,7 @@ use self::{
 pub use self::{
     csv_options::{CsvOptions, CsvType, Delimiter},
     plan::ReadPlan,
+    row_filter::RowFilter,
     schema::Column,
     snapshot::Snapshot,
     stream::{Slab, Streamed},

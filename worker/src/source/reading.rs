@@ -128,11 +128,10 @@ impl Reading<'_> {
         let masks = self.masks()?;
         let rows = self.matching(&masks);
         let mut tasks = Vec::new();
-        for group in 0..groups.len() {
-            let together = self.parts[groups[group].part].columns_together(columns.len());
-            tasks.extend(
-                (0..columns.len()).step_by(together).map(|first| (group, first..columns.len().min(first + together))),
-            );
+        for (group, of) in groups.iter().enumerate() {
+            let together = self.parts[of.part].columns_together(columns.len());
+            let firsts = (0..columns.len()).step_by(together);
+            tasks.extend(firsts.map(|first| (group, first..columns.len().min(first + together))));
         }
         let pieces = self.map(tasks, |shelf, (group, range)| {
             let piece = |kind: &ColumnKind| columns::Piece::new(*kind, rows[group], masks[group].as_ref(), self.memory);

@@ -205,6 +205,7 @@ impl Linear {
             Op::Elementwise(_) | Op::Create(_) | Op::Reorg(_) | Op::Stats(_) | Op::Slice(SliceOp::Set { .. }) => {
                 alike()
             }
+            Op::Encode(_) => alike(),
         };
         Self { inputs: held, output: oriented(output), kind }
     }

@@ -70,6 +70,8 @@ impl Step<'_> {
                 Ok(self.chosen(*shifted).weakest(if *plain { self.digits()? } else { self.cells()? }))
             }
             Measure::Groups => Ok(self.groups()),
+            // Of frames alone, which are measured elsewhere.
+            Measure::Frame { .. } => Ok(Support::NONE),
             Measure::Present { plain } => self.present(*plain),
             Measure::Grouped { plain, closed } => match self.op {
                 Op::Stats(op) => self.grouped(op).weakest(*plain, *closed),
@@ -120,7 +122,7 @@ impl Step<'_> {
             }
             Op::Aggregate(AggregateOp::Cumulate(op)) => op.function == CumulateFunction::Cumsum,
             Op::Aggregate(AggregateOp::SumProduct(_) | AggregateOp::Trace | AggregateOp::Distinct(_)) => false,
-            Op::Create(_) | Op::Elementwise(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_) => false,
+            Op::Create(_) | Op::Elementwise(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_) | Op::Encode(_) => false,
         };
         let mut data = self.axes_of_inputs().filter(|axes| *axes != Axes::None);
         let one = matches!(self.axes, Axes::Rows | Axes::Columns) && data.next() == Some(self.axes);
@@ -170,21 +172,18 @@ impl Step<'_> {
 
     /// Data rows that were summed over, all parts together; of an operator that sums none, those of its output.
     fn count(&self) -> Support {
-        let rows: usize = match self.op {
-            Op::Aggregate(_) => {
-                let extent = |(x, axes): (&Matrix, &Axes)| if axes.rows() { x.rows() } else { x.columns() };
-                self.inputs.iter().zip(self.input_axes).map(extent).sum()
-            }
-            Op::Matmul(op) => summed(*op, self.inputs).map(|x| x.rows()).sum(),
-            Op::Stats(op) => self.grouped(op).rows(),
-            Op::Create(_) | Op::Elementwise(_) | Op::Reorg(_) | Op::Slice(_) => {
-                if self.axes.rows() {
-                    self.output.rows()
-                } else {
-                    self.output.columns()
+        let rows: usize =
+            match self.op {
+                Op::Aggregate(_) => {
+                    let extent = |(x, axes): (&Matrix, &Axes)| if axes.rows() { x.rows() } else { x.columns() };
+                    self.inputs.iter().zip(self.input_axes).map(extent).sum()
                 }
-            }
-        };
+                Op::Matmul(op) => summed(*op, self.inputs).map(|x| x.rows()).sum(),
+                Op::Stats(op) => self.grouped(op).rows(),
+                Op::Create(_) | Op::Elementwise(_) | Op::Reorg(_) | Op::Slice(_) | Op::Encode(_) => {
+                    if self.axes.rows() { self.output.rows() } else { self.output.columns() }
+                }
+            };
         Support::equal(rows as f64)
     }
 
@@ -247,7 +246,8 @@ impl Step<'_> {
             | Op::Matmul(_)
             | Op::Reorg(_)
             | Op::Slice(_)
-            | Op::Stats(_) => {}
+            | Op::Stats(_)
+            | Op::Encode(_) => {}
         }
         bounds
     }
@@ -271,7 +271,7 @@ impl Step<'_> {
             Op::Stats(op) => {
                 support = support.weakest(self.grouped(op).weights(&listed().map(|(i, _)| i).collect::<Vec<_>>())?)
             }
-            Op::Create(_) | Op::Elementwise(_) | Op::Aggregate(_) | Op::Reorg(_) | Op::Slice(_) => {
+            Op::Create(_) | Op::Elementwise(_) | Op::Aggregate(_) | Op::Reorg(_) | Op::Slice(_) | Op::Encode(_) => {
                 for (_, input) in listed() {
                     support = support.weakest(self.aligned(input)?);
                 }
@@ -300,7 +300,7 @@ impl Step<'_> {
             Op::Matmul(op) => terms::weakest(&self.pairs(*op)?, self.cx),
             Op::Stats(op) => self.grouped(op).weighted_terms(),
             // None of them sums over rows.
-            Op::Create(_) | Op::Elementwise(_) | Op::Reorg(_) | Op::Slice(_) => self.cells(),
+            Op::Create(_) | Op::Elementwise(_) | Op::Reorg(_) | Op::Slice(_) | Op::Encode(_) => self.cells(),
         }
     }
 

@@ -106,7 +106,13 @@ fn rows(op: &Op, inputs: &[Value], axes: &[Axes]) -> u64 {
         Op::Aggregate(_) => 0,
         Op::Matmul(MatmulOp::Cross) => inputs.iter().step_by(step).map(|input| input.shape().rows).sum(),
         Op::Matmul(MatmulOp::Gram) => of_rows.sum(),
-        Op::Create(_) | Op::Elementwise(_) | Op::Matmul(_) | Op::Reorg(_) | Op::Slice(_) | Op::Stats(_) => 0,
+        Op::Create(_)
+        | Op::Elementwise(_)
+        | Op::Matmul(_)
+        | Op::Reorg(_)
+        | Op::Slice(_)
+        | Op::Stats(_)
+        | Op::Encode(_) => 0,
     }
 }
 
