@@ -208,7 +208,12 @@ impl Op {
         match self {
             Self::Aggregate(op) => op.unfused(inputs),
             Self::Matmul(op) => op.unfused(inputs),
-            Self::Create(_) | Self::Elementwise(_) | Self::Reorg(_) | Self::Slice(_) | Self::Stats(_) => None,
+            Self::Create(_)
+            | Self::Elementwise(_)
+            | Self::Reorg(_)
+            | Self::Slice(_)
+            | Self::Stats(_)
+            | Self::Encode(_) => None,
         }
     }
 

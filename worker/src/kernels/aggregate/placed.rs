@@ -52,7 +52,7 @@ pub fn run<C: Choice>(axis: Axis, inputs: &[Value], told: Told, cx: &Context<'_>
     // Of a sparse matrix the cells that are there are looked at before all others, and so have no places.
     let in_order = |input: &Value| match input {
         Value::Sparse(_) => dense_one(input, cx).map(Value::Dense),
-        Value::Dense(_) | Value::Lazy(_) | Value::Streamed(_) => Ok(input.clone()),
+        Value::Dense(_) | Value::Lazy(_) | Value::Streamed(_) | Value::Frame(_) => Ok(input.clone()),
     };
     let inputs = inputs.iter().map(in_order).collect::<Result<Vec<_>>>()?;
     let Shape { rows, columns } = inputs[0].shape();
