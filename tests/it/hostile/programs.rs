@@ -55,6 +55,7 @@ async fn operators_that_there_are_not() {
         filter: Some(wire::Filter { node: filter }),
         frame: false,
     };
+    let unknown = wire::BinaryOp { function: 77, scalar: None };
     let compare = filter::Compare { column: "x".into(), op: 99, value: None };
     let rand = |density| wire::RandOp { rows: 1, columns: 1, density, ..wire::RandOp::default() };
     let ops = [
@@ -64,10 +65,7 @@ async fn operators_that_there_are_not() {
         ("an unknown function", elementwise(Some(elementwise_op::Op::Unary(999)))),
         ("function zero", elementwise(Some(elementwise_op::Op::Unary(0)))),
         ("a negative function", elementwise(Some(elementwise_op::Op::Unary(-1)))),
-        (
-            "an unknown binary one",
-            elementwise(Some(elementwise_op::Op::Binary(wire::BinaryOp { function: 77, scalar: None }))),
-        ),
+        ("an unknown binary one", elementwise(Some(elementwise_op::Op::Binary(unknown)))),
         ("an empty ternary one", elementwise(Some(elementwise_op::Op::Ternary(wire::TernaryOp { op: None })))),
         (
             "a where without inputs",
