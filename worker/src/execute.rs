@@ -106,8 +106,8 @@ impl Step<'_> {
         }
         let charged = kernels::bytes_max(op, &values, shape)?;
         let charge = self.account.charge(charged).map_err(quiet)?;
-        // What no dataset stands behind is reused by its tenant alone: a hit would tell that somebody made it.
-        let reuse_by = if label.sources.is_empty() { Reach::Tenant(self.staged.scope().tenant().tag()) } else { reach };
+        let streams = measured && values.iter().any(|value| value.streamed().is_some());
+        let reuse_by = self.reused_by(reach, &label, streams);
         let usable = |cached: &Cached| !measured || cached.support.is_some();
         let begun = Instant::now();
         let (cached, hit) = match self.worker.cache.probe(reuse_by, trace.key(), usable).await {
@@ -144,6 +144,14 @@ impl Step<'_> {
             self.release_rows(op.name(), labels[decider], if entangled { Support::NONE } else { support }, &trace)?;
         }
         Ok((Bound { value: cached.value, support, trace, reach, label, charge }, receipt))
+    }
+
+    /// Who may reuse a result. What no dataset stands behind is its tenant's alone: a hit would tell that somebody made
+    /// it. So is what is measured of rows that are not all here, where another may have room to get a number, and this
+    /// tenant a limit.
+    fn reused_by(&self, reach: Reach, label: &Label, streams: bool) -> Reach {
+        let own = label.sources.is_empty() || streams;
+        if own { Reach::Tenant(self.staged.scope().tenant().tag()) } else { reach }
     }
 
     /// The value where nothing needs to be computed now, and whether that is because it is computed where it is used.

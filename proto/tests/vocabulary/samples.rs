@@ -17,7 +17,12 @@ pub fn samples() -> Vec<Op> {
     ];
     for filter in filters {
         for columns in [vec![], vec!["a".into(), "b".into()], vec!["ab".into()]] {
-            ops.push(Op::Create(CreateOp::Read(Read { dataset: "d".into(), columns, filter: filter.clone(), frame: false })));
+            ops.push(Op::Create(CreateOp::Read(Read {
+                dataset: "d".into(),
+                columns,
+                filter: filter.clone(),
+                frame: false,
+            })));
         }
     }
     ops.push(Op::Create(CreateOp::Put(Block::new(shape, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap())));
