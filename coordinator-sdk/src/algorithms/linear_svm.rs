@@ -22,6 +22,9 @@ const HINT: &str = "an iteration needs what a site does not release: a class or 
 /// A line search ends when the slope is this share of what it began with.
 const EXACT: f64 = 1e-3;
 
+/// A step is likely to be the last if the slope before it was this share.
+const NEAR: f64 = 5e-2;
+
 /// Steps of a line search, at most.
 const STEPS_MAX: usize = 20;
 
@@ -217,7 +220,7 @@ impl Descent<'_> {
     }
 
     /// The least point along a direction, by Newton's method for the derivative, which has a kink where a row passes the
-    /// margin. One round trip for the first step, one for each further one.
+    /// margin. One round trip for the first step, one for each further one, and one more if the last was not foreseen.
     async fn searched(&self, sites: &mut Sites, point: &Point, direction: &Array2<f64>) -> Result<Point> {
         let d = direction.nrows() - 1;
         let weights = self.design.weights.as_ref();
@@ -240,19 +243,23 @@ impl Descent<'_> {
         let bent = bent.await.map_err(|error| hinted(error, HINT))? + &line.curvature;
         let mut length = -&begun / bent;
         let (mut low, mut high) = (Array2::zeros(length.raw_dim()), Array2::from_elem(length.raw_dim(), f64::INFINITY));
+        let mut near = false;
         for step in 0..STEPS_MAX {
             let margins = line.margins(sites, &length)?;
             let losses = Losses::of(&margins)?;
             let (slope, bend) = (products(&losses.twice, &line.weighed)?, line.bend(&losses)?);
-            // The first step is hardly ever the last: what needs a pass over X is asked for with the later ones.
-            let gradient = if step > 0 { Some(self.asked(&sites.signs, &losses)?) } else { None };
+            // What needs a pass over X is asked for with the step that is likely to be the last.
+            let early = if near { Some(self.asked(&sites.signs, &losses)?) } else { None };
             let hint = |error| hinted(error, HINT);
             let slope = slope.await.map_err(hint)? * -0.5 + &line.from + &length * &line.curvature;
             let bend = bend.await.map_err(hint)? + &line.curvature;
-            let exact = slope.iter().zip(&begun).all(|(slope, begun)| slope.abs() <= EXACT * begun.abs());
-            if let Some(gradient) = gradient
-                && (exact || step + 1 == STEPS_MAX)
-            {
+            let within = |share: f64| slope.iter().zip(&begun).all(|(slope, begun)| slope.abs() <= share * begun.abs());
+            near = within(NEAR);
+            if within(EXACT) || step + 1 == STEPS_MAX {
+                let gradient = match early {
+                    Some(gradient) => gradient,
+                    None => self.asked(&sites.signs, &losses)?,
+                };
                 let next = gradient.get(self, &point.theta + &(direction * &length)).await.map_err(hint)?;
                 sites.margins = Some(margins);
                 sites.losses = Some(losses);
