@@ -43,6 +43,11 @@ l2svm
     from 0. check: coefficients
 logreg  solver, tol
     Logistic regression of the same labels, C = 1, with intercept. check: objective
+onehot  dataset
+    One column of 0 and 1 for each category of each column of texts, fitted and kept at the sites; the texts are read
+    before, untimed, and kept until `drop`. check: sums (of its columns, untimed)
+onehot_gram  dataset
+    The same, X, and X.T @ X. check: diagonal
 operator  function
     One elementwise operator, of X or of a second matrix |X| where X is out of its domain; of two operands, X and |X|.
     The result is kept at the sites. check: sums (of its columns, untimed)
@@ -213,6 +218,18 @@ def operators(session, kind):
     return [dataclasses.replace(max(each, key=lambda entry: entry.ratio), name=kind)]
 
 
+def onehot_gram(arguments, scale, folder, made):
+    """The most memory of a worker that makes X.T @ X of a one-hot X, against that of a dense X."""
+    counts = dataset.CATEGORIES[dataset.MANY]
+    with federation(arguments, folder / "onehot", made, TENANTS[:1], reuse=False) as (driver, workers):
+        diagonal = driver.ask("onehot_gram", dataset=dataset.MANY)["check"]["diagonal"]
+        most = max(worker.resident_bytes("VmHWM") for worker in workers)
+    compare("onehot_gram", {"counts": [len(diagonal), sum(diagonal)]}, {"counts": [sum(counts), scale.rows * len(counts)]}, 0)
+    start, end = dataset.site_rows(0, scale.rows)
+    dense = (end - start) * sum(counts) * 8
+    return [median("onehot_gram", "B", [most], [dense], "bytes of the dense one-hot matrix")]
+
+
 def logreg(session):
     """Both to an objective within 1e-6 of the least, each with the loosest tolerance that reaches it."""
     tolerances = [10.0**-exponent for exponent in range(2, 9)]
@@ -371,6 +388,7 @@ ON_RESIDENT_DATA = {
     ("fused_squares",): lambda s: on_public(s, "fused_squares", "NumPy ((X - mu)**2 / s).sum(axis=0)"),
     ("fused_gradient",): lambda s: on_public(s, "fused_gradient", "NumPy X.T @ (expit(X @ w) - y)"),
     ("xv",): lambda s: on_both(s, "xv", "NumPy (X @ v).sum()", steps=STEPS),
+    ("onehot",): lambda s: on_both(s, "onehot", "pandas get_dummies", dataset=dataset.FEW),
     ("pca",): lambda s: on_both(s, "pca", "NumPy eigh(cov(X))"),
     ("l2svm",): lambda s: on_public(s, "l2svm", "NumPy, the same algorithm", tolerance=1e-3),
     ("logreg",): logreg,
@@ -383,7 +401,7 @@ ON_RESIDENT_DATA = {
     ("get",): lambda s: transfer(s, "get"),
     ("resident",): resident,
 }
-ON_COLD_WORKERS = {("stream_gram",): stream, ("second_tenant", "four_tenants"): tenants}
+ON_COLD_WORKERS = {("stream_gram",): stream, ("onehot_gram",): onehot_gram, ("second_tenant", "four_tenants"): tenants}
 
 
 def measure(arguments, scale, report):

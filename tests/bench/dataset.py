@@ -15,6 +15,9 @@ CODECS = {"plain": "none", "zstd": "zstd"}
 TARGET = "y"
 # The first codec's files under another name and another rule.
 PUBLIC = "public"
+# Texts, public too: columns of this many categories, few and many.
+FEW, MANY = "few", "many"
+CATEGORIES = {FEW: (8, 13, 20), MANY: (1000,) * 10}
 
 
 def column_names(columns):
@@ -24,11 +27,11 @@ def column_names(columns):
 
 def make(folder, rows, columns):
     """Makes `folder/CODEC/part-SITE.parquet` unless they are there; the folder of this shape."""
-    made = folder / f"{rows}x{columns}"
+    made = folder / f"{rows}x{columns}-and-texts"
     if made.exists():
         return made
     # Under another name until it is whole, so that an interrupted run leaves nothing that looks finished.
-    unfinished = folder / f"{rows}x{columns}.unfinished"
+    unfinished = made.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     x, y = draw(rows, columns)
     names = [*column_names(columns), TARGET]
@@ -39,8 +42,25 @@ def make(folder, rows, columns):
             table = pa.table([*(x[start:end, j] for j in range(columns)), y[start:end]], names=names)
             path = unfinished / codec / f"part-{site}.parquet"
             pq.write_table(table, path, compression=compression, use_dictionary=False, row_group_size=ROWS_PER_GROUP)
+    for name in CATEGORIES:
+        (unfinished / name).mkdir()
+        for site in range(SITES):
+            start, end = site_rows(site, rows)
+            pq.write_table(texts(name, site, end - start), part(unfinished, name, site), row_group_size=ROWS_PER_GROUP)
     unfinished.rename(made)
     return made
+
+
+def texts(name, site, rows):
+    """Columns t0, t1, .. of texts, each category as likely."""
+    generator = np.random.default_rng([SEED, site, len(CATEGORIES[name])])
+    columns = {}
+    for j, count in enumerate(CATEGORIES[name]):
+        labels = np.array([f"category-{j}-{k:04}" for k in range(count)], dtype=object)
+        # The first rows have them all, so that each site has.
+        codes = np.concatenate([np.arange(count), generator.integers(0, count, rows)])[:rows]
+        columns[f"t{j}"] = pa.array(labels[codes], type=pa.string())
+    return pa.table(columns)
 
 
 def site_rows(site, rows):

@@ -131,10 +131,10 @@ class Worker(Process):
         nanosecond, where those count in hundredths of a second."""
         return time.clock_gettime(~self.child.pid << 3 | CPUCLOCK_SCHED)
 
-    def resident_bytes(self):
-        """Its resident memory, VmRSS."""
+    def resident_bytes(self, field="VmRSS"):
+        """Its resident memory; with `VmHWM`, the most that it ever was."""
         with open(f"/proc/{self.child.pid}/status") as status:
-            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS:"))
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith(f"{field}:"))
 
 
 @contextlib.contextmanager
@@ -170,6 +170,10 @@ def site_toml(made, site, tokens, limits):
         ),
         f'[[datasets]]\nname = "{dataset.PUBLIC}"\npath = "{dataset.part(made, next(iter(dataset.CODECS)), site)}"\n'
         'privacy = "public"',
+        *(
+            f'[[datasets]]\nname = "{name}"\npath = "{dataset.part(made, name, site)}"\nprivacy = "public"'
+            for name in dataset.CATEGORIES
+        ),
         "\n".join(["[limits]", *(f"{name} = {value}" for name, value in limits.items())]),
     ]
     return "\n\n".join(sections) + "\n"

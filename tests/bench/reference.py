@@ -11,6 +11,7 @@ import time
 import traceback
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 from scipy.special import expit
 from sklearn.cluster import KMeans
@@ -32,6 +33,7 @@ class Reference:
 
     def __init__(self, made):
         self.made = made
+        self.texts_of = self.texts = None
 
     def _table(self, codec, columns):
         files = [str(dataset.part(self.made, codec, site)) for site in range(dataset.SITES)]
@@ -112,6 +114,11 @@ class Reference:
             return {"objective": [np.logaddexp(0, -margins).sum() + (fitted.coef_**2).sum() / 2]}
 
         return lambda: model.fit(self.x, self.labels), objective
+
+    def onehot(self, command):
+        if command["dataset"] != self.texts_of:
+            self.texts_of, self.texts = command["dataset"], self._table(command["dataset"], None).to_pandas()
+        return lambda: pd.get_dummies(self.texts, dtype=float), lambda x: {"sums": x.to_numpy().sum(axis=0)}
 
     def operator(self, command):
         if self.sizes is None:

@@ -21,6 +21,8 @@ LIMITS = {
     "pca": 0.7,
     "l2svm": 0.8,
     "logreg": 1.0,
+    "onehot": 0.6,
+    "onehot_gram": 0.05,
     "op_arithmetic": 1.0,
     "op_comparison": 1.0,
     "op_rounding": 1.0,

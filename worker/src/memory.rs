@@ -20,6 +20,9 @@ mod cells;
 /// For how long a freed buffer is kept for the next taker.
 pub const POOL_IDLE_MAX: Duration = Duration::from_secs(30);
 
+/// Bytes that may lie idle in any case, up to three fifths of the budget: a slab of streamed rows.
+const POOL_BYTES: u64 = 256 << 20;
+
 /// Buffers shorter than this (in doubles) are not pooled: the allocator does as well.
 const POOLED_LEN_MIN: usize = 4096;
 
@@ -50,7 +53,8 @@ impl fmt::Debug for Memory {
 }
 
 impl Memory {
-    /// A budget of `bytes_max`, a tenth of which may lie idle in the pool.
+    /// A budget of `bytes_max`. A tenth of it may lie idle in the pool, and as much as rows that are streamed take turns
+    /// in; what is needed elsewhere is taken from there.
     pub fn new(bytes_max: u64) -> Arc<Self> {
         Self::with(bytes_max, false)
     }
@@ -63,7 +67,7 @@ impl Memory {
     fn with(bytes_max: u64, poison: bool) -> Arc<Self> {
         Arc::new(Self {
             bytes_max,
-            idle_bytes_max: bytes_max / 10,
+            idle_bytes_max: (bytes_max / 10).max((bytes_max / 5 * 3).min(POOL_BYTES)),
             poison,
             reclaim: OnceLock::new(),
             state: Mutex::default(),
@@ -93,8 +97,12 @@ impl Memory {
     /// `Limit` naming `memory_bytes_max` if they do not fit.
     pub fn buffers(self: &Arc<Self>, lengths: impl Iterator<Item = usize> + Clone) -> Result<Vec<Buffer>> {
         let bytes = lengths.clone().try_fold(0_u64, |sum, len| sum.checked_add((len as u64).checked_mul(8)?));
-        self.reserve(bytes.ok_or_else(|| self.refusal(u64::MAX))?)?;
-        Ok(lengths.map(|len| self.take(len)).collect())
+        bytes.filter(|bytes| *bytes <= self.bytes_max).ok_or_else(|| self.refusal(bytes.unwrap_or(u64::MAX)))?;
+        // Idle ones are reserved already; to make room for the others might be to give them back.
+        let idle: Vec<Option<Buffer>> = lengths.clone().map(|len| self.idle(len)).collect();
+        let missing = lengths.clone().zip(&idle).filter(|(_, idle)| idle.is_none());
+        self.reserve(missing.map(|(len, _)| len as u64 * 8).sum())?;
+        Ok(idle.into_iter().zip(lengths).map(|(idle, len)| idle.unwrap_or_else(|| self.fresh(len))).collect())
     }
 
     /// One buffer; see [`Memory::buffers`].
@@ -102,8 +110,11 @@ impl Memory {
     /// # Errors
     /// `Limit` naming `memory_bytes_max` if it does not fit.
     pub fn buffer(self: &Arc<Self>, len: usize) -> Result<Buffer> {
-        self.reserve(len as u64 * 8)?;
-        Ok(self.take(len))
+        if let Some(buffer) = self.idle(len) {
+            return Ok(buffer);
+        }
+        self.reserve((len as u64).checked_mul(8).ok_or_else(|| self.refusal(u64::MAX))?)?;
+        Ok(self.fresh(len))
     }
 
     /// One buffer of zeros.
@@ -166,19 +177,21 @@ impl Memory {
         ))
     }
 
+    /// A buffer of the pool, if it has one of this length.
+    fn idle(self: &Arc<Self>, len: usize) -> Option<Buffer> {
+        let mut state = self.lock();
+        let (_, data) = state.idle.get_mut(&len)?.pop()?;
+        state.idle_bytes -= len as u64 * 8;
+        drop(state);
+        Some(self.handed_out(data))
+    }
+
     /// A buffer for `len` doubles whose bytes are reserved.
-    fn take(self: &Arc<Self>, len: usize) -> Buffer {
-        let pooled = {
-            let mut state = self.lock();
-            let found = state.idle.get_mut(&len).and_then(Vec::pop);
-            if found.is_some() {
-                // The idle buffer was counted already.
-                state.idle_bytes -= len as u64 * 8;
-                state.reserved -= len as u64 * 8;
-            }
-            found
-        };
-        let mut data = pooled.map_or_else(|| Cells::zeros(len), |(_, data)| data);
+    fn fresh(self: &Arc<Self>, len: usize) -> Buffer {
+        self.handed_out(Cells::zeros(len))
+    }
+
+    fn handed_out(self: &Arc<Self>, mut data: Cells) -> Buffer {
         if self.poison {
             data.fill(f64::NAN);
         }

@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use fondaco::{
-    Axis, FedMatrix, Federation, Shape,
+    Axis, FedFrame, FedMatrix, Federation, Shape,
     algorithms::{ConjugateGradient, KMeans, LinearRegression, LinearSvm, LogisticRegression, Pca},
+    encode::{ColumnTransformer, OneHotEncoder},
 };
 use fondaco_proto::{
     Apply, CoordinatorId, Instruction, Op, ProgramId, VarId,
@@ -25,6 +26,7 @@ pub struct Bench<'a> {
     /// What is made of it, when first needed.
     labels: Option<FedMatrix>,
     sizes: Option<FedMatrix>,
+    texts: Option<FedFrame>,
     /// What is put, made once.
     numbers: ArcArray2<f64>,
     put: Option<FedMatrix>,
@@ -38,6 +40,7 @@ impl<'a> Bench<'a> {
             loaded: None,
             labels: None,
             sizes: None,
+            texts: None,
             numbers: ArcArray2::zeros((0, 0)),
             put: None,
             tiny: None,
@@ -73,6 +76,8 @@ impl<'a> Bench<'a> {
             "pca" => self.pca().await,
             "l2svm" => self.l2svm().await,
             "logreg" => self.logreg(command).await,
+            "onehot" => self.onehot(text(command, "dataset")?).await,
+            "onehot_gram" => self.onehot_gram(text(command, "dataset")?).await,
             "operator" => self.operator(text(command, "function")?).await,
             "put" => self.put(command).await,
             "get" => self.get().await,
@@ -81,6 +86,7 @@ impl<'a> Bench<'a> {
             "tcp_copy" => loopback::tcp_copy(number(command, "bytes")?),
             "drop" => {
                 (self.loaded, self.labels, self.sizes, self.put) = (None, None, None, None);
+                self.texts = None;
                 self.settle().await;
                 Ok(json!({ "seconds": 0.0, "check": {} }))
             }
@@ -190,6 +196,29 @@ impl<'a> Bench<'a> {
         Ok(json!({ "seconds": seconds, "check": { "objective": [model.objective] } }))
     }
 
+    async fn onehot(&mut self, dataset: &str) -> Result<Value, AnyError> {
+        let texts = match self.texts.take() {
+            Some(texts) => texts,
+            None => self.fed().read(dataset).frame().await?,
+        };
+        let begun = Instant::now();
+        let x = onehot(&texts).await?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let sums = x.sum(Axis::Columns)?.await?;
+        self.texts = Some(texts);
+        drop(x);
+        self.settle().await;
+        Ok(json!({ "seconds": seconds, "check": { "sums": flat(&sums) } }))
+    }
+
+    async fn onehot_gram(&self, dataset: &str) -> Result<Value, AnyError> {
+        let texts = self.fed().read(dataset).frame().await?;
+        let begun = Instant::now();
+        let gram = onehot(&texts).await?.gram()?.await?;
+        let seconds = begun.elapsed().as_secs_f64();
+        Ok(json!({ "seconds": seconds, "check": { "diagonal": gram.diag().to_vec() } }))
+    }
+
     async fn operator(&mut self, function: &str) -> Result<Value, AnyError> {
         let sizes = match self.sizes.take() {
             Some(sizes) => sizes,
@@ -264,6 +293,14 @@ impl<'a> Bench<'a> {
         self.tiny = Some(tiny);
         Ok(answer)
     }
+}
+
+/// All columns of a frame, one-hot, at the sites.
+async fn onehot(texts: &FedFrame) -> Result<FedMatrix, AnyError> {
+    let columns: Vec<String> = texts.fields().iter().map(|field| field.name.clone()).collect();
+    let (_, x) = ColumnTransformer::new().with(columns, OneHotEncoder::new()).fit_transform(texts).await?;
+    x.persist().await?;
+    Ok(x)
 }
 
 /// Sum, mean, var, min and max of each column, in one round trip.

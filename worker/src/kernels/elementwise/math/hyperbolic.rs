@@ -27,8 +27,11 @@ pub fn tanh(x: f64) -> f64 {
     let size = x.abs();
     // (exp(-2x) - 1) / 2 for small x, so that no digits cancel; (exp(2x) - 1) / 2 for others, of which little matters.
     let large = size >= 1.0;
-    let half = half_expm1(if large { if size > 30.0 { 60.0 } else { 2.0 * size } } else { -2.0 * size });
-    let tanh = if large { 1.0 - 1.0 / (half + 1.0) } else { -half / (half + 1.0) };
-    let tanh = if x.is_nan() { x } else { tanh.copysign(x) };
+    let sign = if large { 2.0 } else { -2.0 };
+    let half = half_expm1(sign * (if size > 30.0 { 30.0 } else { size }));
+    let numerator = if large { 1.0 } else { -half };
+    let quotient = numerator / (half + 1.0);
+    let offset = if large { 1.0 } else { 0.0 };
+    let tanh = (offset - sign * 0.5 * quotient).copysign(x);
     if size < TINY { x } else { tanh }
 }
