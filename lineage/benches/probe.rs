@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use fondaco_lineage::{Cache, Key, Probe, Reach, TenantTag};
+use fondaco_lineage::{Cache, Cost, Key, Probe, Reach, TenantTag};
 
 const ENTRIES: u64 = 10_000;
 const VALUE_BYTES: u64 = 1_000;
-const REACH: Reach = Reach::Tenant(TenantTag::new(1));
+const ASKER: TenantTag = TenantTag::new(1);
+const REACH: Reach = Reach::Tenant(ASKER);
 
 type Value = Arc<Vec<f64>>;
 
 /// A probe that has nothing to wait for is ready at the first poll.
 fn probe(cache: &Cache<Value>, key: Key) -> Probe<Value> {
-    let future = pin!(cache.probe(REACH, key, |_| true));
+    let future = pin!(cache.probe(ASKER, REACH, key, |_| true));
     match future.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,
         Poll::Pending => panic!("nobody else computes"),
@@ -26,7 +27,7 @@ fn probe(cache: &Cache<Value>, key: Key) -> Probe<Value> {
 fn fetch(cache: &Cache<Value>, key: Key, value: &Value) -> Value {
     match probe(cache, key) {
         Probe::Hit(value) => value,
-        Probe::Miss(reservation) => reservation.fill(Arc::clone(value), VALUE_BYTES),
+        Probe::Miss(reservation) => reservation.fill(Arc::clone(value), Cost { bytes: VALUE_BYTES, nanos: 1_000 }),
     }
 }
 

@@ -15,7 +15,8 @@ mod policy;
 mod reach;
 mod trace;
 
-pub use cache::{Cache, ENTRY_BYTES, Probe, Reservation, Stats};
+pub use cache::{Cache, ENTRY_BYTES, Evicted, Options, Probe, Reservation, Stats};
 pub use key::{DatasetLeaf, FileIdentity, Key, VERSION};
+pub use policy::Cost;
 pub use reach::{Reach, TenantTag};
 pub use trace::{Origin, Trace};

@@ -7,12 +7,12 @@ mod model;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use fondaco_lineage::{Cache, ENTRY_BYTES, Key, Probe, Reach, Reservation, TenantTag};
-use model::{Answer, Model, SLOTS, Value};
+use fondaco_lineage::{Cache, Cost, ENTRY_BYTES, Key, Options, Probe, Reach, Reservation, TenantTag};
+use model::{ASKERS, Answer, Model, SLOTS, Value, asker_of, is_pinned};
 use proptest::prelude::*;
 
 const ACTORS: usize = 6;
@@ -25,7 +25,7 @@ enum Step {
     /// A waiting actor is polled, woken or not.
     Poll { actor: usize },
     /// A computing actor has the value.
-    Fill { actor: usize, quality: u8, bytes: u64 },
+    Fill { actor: usize, quality: u8, cost: Cost },
     /// A computing actor fails; by a panic, if so.
     Fail { actor: usize, panics: bool },
     /// A waiting actor's future is dropped.
@@ -33,7 +33,11 @@ enum Step {
     /// Somebody needs room.
     Evict { bytes: u64 },
     /// A tenant goes.
-    Remove { tenant: u64 },
+    RemoveTenant { tenant: u64 },
+    /// A value goes.
+    Remove { slot: usize },
+    /// Somebody looks whether there is a part of what it needs, and counts what that saved.
+    Peek { asker: u64, slot: usize, quality: u8 },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -42,13 +46,20 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (actor.clone(), 0..SLOTS.len(), 0..3u8)
             .prop_map(|(actor, slot, quality)| Step::Probe { actor, slot, quality }),
         5 => actor.clone().prop_map(|actor| Step::Poll { actor }),
-        3 => (actor.clone(), 0..3u8, 0..400u64)
-            .prop_map(|(actor, quality, bytes)| Step::Fill { actor, quality, bytes }),
+        3 => (actor.clone(), 0..3u8, cost()).prop_map(|(actor, quality, cost)| Step::Fill { actor, quality, cost }),
         2 => (actor.clone(), any::<bool>()).prop_map(|(actor, panics)| Step::Fail { actor, panics }),
         2 => actor.prop_map(|actor| Step::Cancel { actor }),
-        1 => (0..1_000u64).prop_map(|bytes| Step::Evict { bytes }),
-        1 => (1..3u64).prop_map(|tenant| Step::Remove { tenant }),
+        1 => (0..3 * ENTRY_BYTES).prop_map(|bytes| Step::Evict { bytes }),
+        1 => (1..3u64).prop_map(|tenant| Step::RemoveTenant { tenant }),
+        1 => (0..SLOTS.len()).prop_map(|slot| Step::Remove { slot }),
+        2 => (0..ASKERS, 0..SLOTS.len(), 0..3u8).prop_map(|(asker, slot, quality)| Step::Peek { asker, slot, quality }),
     ]
+}
+
+/// Small values, and few times, so that the same worth comes often.
+fn cost() -> impl Strategy<Value = Cost> {
+    let nanos = prop_oneof![Just(0), Just(100_000), 0..1_000_000u64];
+    (0..400u64, nanos).prop_map(|(bytes, nanos)| Cost { bytes, nanos })
 }
 
 #[derive(Default)]
@@ -75,6 +86,8 @@ struct World {
     flags: [Arc<Flag>; ACTORS],
     /// Tells fills apart, so that a value is known to be the right one.
     fills: u32,
+    /// What the cache said that it evicted.
+    evicted: Arc<Mutex<Vec<Value>>>,
 }
 
 fn reach_of(slot: usize) -> Reach {
@@ -86,13 +99,23 @@ fn key_of(slot: usize) -> Key {
 }
 
 impl World {
-    fn new(bytes_max: u64) -> Self {
+    fn new(bytes_max: u64, tenant_bytes_max: u64) -> Self {
+        let evicted: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let told = Arc::clone(&evicted);
+        let options = Options::new(bytes_max)
+            .with_tenant_bytes_max(tenant_bytes_max)
+            .with_pinned(is_pinned)
+            .with_on_evict(move |entry| {
+                assert_eq!((entry.reach, entry.key), (reach_of(entry.value.slot), key_of(entry.value.slot)));
+                told.lock().expect("nobody panics").push(entry.value);
+            });
         Self {
-            cache: Cache::new(bytes_max),
-            model: Model::new(bytes_max, ACTORS),
+            cache: Cache::with(options),
+            model: Model::new(bytes_max, tenant_bytes_max, ACTORS),
             actors: Default::default(),
             flags: Default::default(),
             fills: 0,
+            evicted,
         }
     }
 
@@ -100,7 +123,7 @@ impl World {
         match *step {
             Step::Probe { actor, slot, quality } => self.probe(actor, slot, quality),
             Step::Poll { actor } => self.poll(actor),
-            Step::Fill { actor, quality, bytes } => self.fill(actor, quality, bytes),
+            Step::Fill { actor, quality, cost } => self.fill(actor, quality, cost),
             Step::Fail { actor, panics } => self.fail(actor, panics),
             Step::Cancel { actor } => {
                 if matches!(self.actors[actor], Actor::Waiting(_)) {
@@ -111,9 +134,22 @@ impl World {
             Step::Evict { bytes } => {
                 assert_eq!(self.cache.evict_bytes(bytes), self.model.evict(bytes));
             }
-            Step::Remove { tenant } => {
+            Step::RemoveTenant { tenant } => {
                 let freed = self.cache.remove_reach(TenantTag::new(tenant));
-                assert_eq!(freed, self.model.remove(tenant));
+                assert_eq!(freed, self.model.remove_tenant(tenant));
+            }
+            Step::Remove { slot } => {
+                let freed = self.cache.remove(reach_of(slot), key_of(slot));
+                assert_eq!(freed, self.model.remove(|other| other == slot));
+            }
+            Step::Peek { asker, slot, quality } => {
+                let found = self.cache.peek(reach_of(slot), key_of(slot), |value| value.quality >= quality);
+                assert_eq!(found, self.model.peek(slot, quality));
+                if found.is_some() {
+                    let saved = Cost { bytes: 3, nanos: 7 };
+                    self.cache.count_partial_hit(TenantTag::new(asker), saved);
+                    self.model.partial_hit(asker, saved);
+                }
             }
         }
         self.check();
@@ -126,7 +162,8 @@ impl World {
         let cache = self.cache.clone();
         let future = async move {
             let usable = |value: &Value| value.quality >= quality;
-            cache.probe(reach_of(slot), key_of(slot), usable).await
+            let asker = TenantTag::new(asker_of(actor));
+            cache.probe(asker, reach_of(slot), key_of(slot), usable).await
         };
         self.actors[actor] = Actor::Waiting(Box::pin(future));
         self.model.start(actor, slot, quality);
@@ -155,13 +192,13 @@ impl World {
         }
     }
 
-    fn fill(&mut self, actor: usize, quality: u8, bytes: u64) {
+    fn fill(&mut self, actor: usize, quality: u8, cost: Cost) {
         match std::mem::take(&mut self.actors[actor]) {
             Actor::Computing(slot, reservation) => {
                 self.fills += 1;
                 let value = Value { slot, quality, fill: self.fills };
-                assert_eq!(reservation.fill(value, bytes), value);
-                self.model.fill(actor, value, bytes.saturating_add(ENTRY_BYTES));
+                assert_eq!(reservation.fill(value, cost), value);
+                self.model.fill(actor, value, cost);
             }
             other => self.actors[actor] = other,
         }
@@ -200,6 +237,10 @@ impl World {
         assert!(computers.into_iter().all(|count| count <= 1));
         let stats = self.cache.stats();
         assert_eq!(stats, self.model.stats());
+        for tenant in 0..ASKERS {
+            assert_eq!(self.cache.stats_of(TenantTag::new(tenant)), self.model.stats_of(tenant));
+        }
+        assert_eq!(*self.evicted.lock().expect("nobody panics"), self.model.evicted);
         assert!(stats.bytes <= self.model.bytes_max());
     }
 
@@ -214,7 +255,7 @@ impl World {
                     Actor::Waiting(_) if !woken => continue,
                     Actor::Waiting(_) => Step::Poll { actor },
                     Actor::Computing(..) if round == 0 => Step::Fail { actor, panics: false },
-                    Actor::Computing(..) => Step::Fill { actor, quality: 2, bytes: 8 },
+                    Actor::Computing(..) => Step::Fill { actor, quality: 2, cost: Cost { bytes: 8, nanos: 0 } },
                 };
                 moved = true;
                 self.perform(&step);
@@ -239,10 +280,11 @@ proptest! {
 
     #[test]
     fn the_cache_does_what_the_model_says(
-        bytes_max in prop_oneof![Just(0), Just(ENTRY_BYTES), 0..2_000u64, Just(u64::MAX)],
+        bytes_max in prop_oneof![Just(0), Just(ENTRY_BYTES), 0..5 * ENTRY_BYTES, Just(u64::MAX)],
+        tenant_bytes_max in prop_oneof![Just(0), 0..3 * ENTRY_BYTES, Just(u64::MAX)],
         steps in prop::collection::vec(step(), 1..200),
     ) {
-        let mut world = World::new(bytes_max);
+        let mut world = World::new(bytes_max, tenant_bytes_max);
         for step in &steps {
             world.perform(step);
         }

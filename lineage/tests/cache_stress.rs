@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fondaco_lineage::{Cache, ENTRY_BYTES, Key, Probe, Reach};
+use fondaco_lineage::{Cache, Cost, ENTRY_BYTES, Key, Options, Probe, Reach, TenantTag};
 
 const KEYS: usize = 5;
 const TASKS: u64 = 12;
+const TENANTS: u64 = 3;
 const RUN: Duration = Duration::from_millis(1_000);
 /// Far beyond what any round takes: only a task that hangs gets here.
 const HANG: Duration = Duration::from_secs(60);
@@ -51,7 +52,8 @@ async fn compute_once(world: Arc<World>, seed: u64) {
     let number = usize::try_from(random.below(KEYS as u64)).unwrap_or(0);
     let least = random.below(3);
     let key = Key::apply(&number.to_le_bytes(), &[]);
-    let answer = world.cache.probe(Reach::Shared, key, |value| value.1 >= least).await;
+    let asker = TenantTag::new(random.below(TENANTS));
+    let answer = world.cache.probe(asker, Reach::Shared, key, |value| value.1 >= least).await;
     world.answers.fetch_add(1, Ordering::SeqCst);
     match answer {
         Probe::Hit((found, quality)) => assert!(found == number && quality >= least),
@@ -65,7 +67,8 @@ async fn compute_once(world: Arc<World>, seed: u64) {
                 1 => std::panic::resume_unwind(Box::new("kernel")),
                 _ => {
                     drop(computing);
-                    reservation.fill((number, least + random.below(2)), random.below(300));
+                    let cost = Cost { bytes: random.below(300), nanos: random.below(1_000_000) };
+                    reservation.fill((number, least + random.below(2)), cost);
                 }
             }
         }
@@ -94,7 +97,12 @@ async fn spawn_and_abort(world: Arc<World>, seed: u64, end: Instant) {
             }
         }
         if random.below(4) == 0 {
-            world.cache.evict_bytes(random.below(1_000));
+            world.cache.evict_bytes(random.below(3 * ENTRY_BYTES));
+            let key = Key::apply(&0_usize.to_le_bytes(), &[]);
+            assert!(world.cache.peek(Reach::Shared, key, |_| true).is_none_or(|value| value.0 == 0));
+            if random.below(4) == 0 {
+                world.cache.remove(Reach::Shared, key);
+            }
         }
     }
 }
@@ -104,8 +112,16 @@ fn stress(bytes_max: u64) {
     let Ok(runtime) = built else {
         panic!("no runtime: {built:?}");
     };
+    let evicted = Arc::new(AtomicU64::new(0));
+    let told = Arc::clone(&evicted);
+    let options = Options::new(bytes_max)
+        .with_tenant_bytes_max(bytes_max / 2)
+        .with_pinned(|value: &(usize, u64)| value.1 == 0)
+        .with_on_evict(move |_| {
+            told.fetch_add(1, Ordering::SeqCst);
+        });
     let world =
-        Arc::new(World { cache: Cache::new(bytes_max), computers: Default::default(), answers: AtomicU64::new(0) });
+        Arc::new(World { cache: Cache::with(options), computers: Default::default(), answers: AtomicU64::new(0) });
     let end = Instant::now() + RUN;
     let tasks: Vec<_> =
         (1..=TASKS).map(|seed| runtime.spawn(spawn_and_abort(Arc::clone(&world), seed * 0x9E37_79B9, end))).collect();
@@ -118,10 +134,16 @@ fn stress(bytes_max: u64) {
     assert_eq!(stats.hits + stats.misses, world.answers.load(Ordering::SeqCst));
     assert!(stats.hits > 0 && stats.misses > 0 && stats.waits > 0, "{stats:?}");
     assert!(stats.bytes <= bytes_max);
+    assert_eq!(stats.evictions, evicted.load(Ordering::SeqCst));
+    let each = (0..TENANTS).map(|tenant| world.cache.stats_of(TenantTag::new(tenant)));
+    let sums = each.fold((0, 0, 0), |sum, of| (sum.0 + of.hits, sum.1 + of.misses, sum.2 + of.bytes));
+    assert_eq!(sums, (stats.hits, stats.misses, stats.bytes));
     // Nothing is under way any more: each key can be reserved at once.
     for number in 0..KEYS {
         let key = Key::apply(&number.to_le_bytes(), &[]);
-        let probing = async { tokio::time::timeout(HANG, world.cache.probe(Reach::Shared, key, |_| false)).await };
+        let probing = async {
+            tokio::time::timeout(HANG, world.cache.probe(TenantTag::new(0), Reach::Shared, key, |_| false)).await
+        };
         assert!(matches!(runtime.block_on(probing), Ok(Probe::Miss(_))));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use fondaco_lineage::{Probe, Reach, Reservation, Trace};
+use fondaco_lineage::{Cost, Probe, Reach, Reservation, Trace};
 use fondaco_proto::{
     Apply, Axes, Block, Error, ErrorCode, Facet, Instruction, Kind, Measure, Op, Program, Result, Shape, VarId,
     inner_variables,
@@ -110,7 +110,8 @@ impl Step<'_> {
         let reuse_by = self.reused_by(reach, &label, streams);
         let usable = |cached: &Cached| !measured || cached.support.is_some();
         let begun = Instant::now();
-        let (cached, hit) = match self.worker.cache.probe(reuse_by, trace.key(), usable).await {
+        let asker = self.staged.scope().tenant().tag();
+        let (cached, hit) = match self.worker.cache.probe(asker, reuse_by, trace.key(), usable).await {
             Probe::Hit(cached) => (cached, true),
             Probe::Miss(reservation) => {
                 let noise: Vec<f64> = inputs.iter().map(|bound| bound.support.noise).collect();
@@ -125,7 +126,7 @@ impl Step<'_> {
                     Ok(Cached { value, support })
                 };
                 let cached = self.kernel(cost, kernel).await.map_err(quiet)?;
-                (keep(reservation, cached, &inputs), false)
+                (keep(reservation, cached, &inputs, begun), false)
             }
         };
         let shape = cached.value.shape();
@@ -232,13 +233,18 @@ impl Measuring {
 
 /// Keeps a result for reuse. What was measured of rows that were streamed is stricter than of the same rows at hand, and
 /// so no function of the key: it serves this caller alone, and whoever needs a support measures again.
-fn keep(reservation: Reservation<Cached>, cached: Cached, inputs: &[&Arc<Bound>]) -> Cached {
-    let bytes = cached.value.bytes();
+fn keep(reservation: Reservation<Cached>, cached: Cached, inputs: &[&Arc<Bound>], begun: Instant) -> Cached {
+    let cost = Cost { bytes: cached.value.bytes(), nanos: nanos_since(begun) };
     if inputs.iter().all(|bound| bound.value.streamed().is_none()) {
-        return reservation.fill(cached, bytes);
+        return reservation.fill(cached, cost);
     }
     let support = cached.support;
-    Cached { support, ..reservation.fill(Cached { support: None, ..cached }, bytes) }
+    Cached { support, ..reservation.fill(Cached { support: None, ..cached }, cost) }
+}
+
+/// Nanoseconds since then.
+fn nanos_since(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The binding of a tenant's own upload, whose bytes have this hash.

@@ -33,7 +33,7 @@ struct Inner {
 #[derive(Clone)]
 pub struct Column {
     cells: Cells,
-    _ticket: Arc<Ticket>,
+    ticket: Arc<Ticket>,
 }
 
 /// The cells of a column; any may be null.
@@ -95,6 +95,12 @@ impl Frame {
         Ok(&self.0.columns[find_field(&self.0.fields, name)?])
     }
 
+    /// Whether another frame shares all of it, or all of its columns.
+    pub fn is_held_elsewhere(&self) -> bool {
+        let held = |column: &Column| Arc::strong_count(&column.ticket) > 1;
+        Arc::strong_count(&self.0) > 1 || (!self.0.columns.is_empty() && self.0.columns.iter().all(held))
+    }
+
     /// Bytes that it holds.
     pub fn bytes(&self) -> u64 {
         self.0.columns.iter().map(Column::bytes).sum()
@@ -121,7 +127,7 @@ impl Column {
 
     /// Of cells whose memory was reserved.
     pub fn new(cells: Cells, ticket: Ticket) -> Self {
-        Self { cells, _ticket: Arc::new(ticket) }
+        Self { cells, ticket: Arc::new(ticket) }
     }
 
     /// The cells.

@@ -102,6 +102,11 @@ impl Matrix {
         self.stored.tiles.iter().map(|tile| tile.data.len() as u64 * 8).sum()
     }
 
+    /// Whether another matrix shares the cells.
+    pub fn is_held_elsewhere(&self) -> bool {
+        Arc::strong_count(&self.stored) > 1
+    }
+
     /// The transpose; shares the cells.
     #[must_use]
     pub fn transpose(&self) -> Self {

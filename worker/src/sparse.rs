@@ -96,6 +96,11 @@ impl Sparse {
         self.transposed
     }
 
+    /// Whether another matrix shares the cells.
+    pub fn is_held_elsewhere(&self) -> bool {
+        Arc::strong_count(&self.stored) > 1
+    }
+
     /// The transpose; shares the cells.
     #[must_use]
     pub fn transpose(&self) -> Self {

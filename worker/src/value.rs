@@ -62,6 +62,17 @@ impl Value {
         }
     }
 
+    /// Whether somebody else holds it too, so that dropping it frees no memory.
+    pub fn is_held_elsewhere(&self) -> bool {
+        match self {
+            Self::Dense(matrix) => matrix.is_held_elsewhere(),
+            Self::Sparse(sparse) => sparse.is_held_elsewhere(),
+            // They hold none of their own.
+            Self::Lazy(_) | Self::Streamed(_) => false,
+            Self::Frame(frame) => frame.is_held_elsewhere(),
+        }
+    }
+
     /// Bytes that it holds.
     pub fn bytes(&self) -> u64 {
         match self {

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fondaco_lineage::{Cache, Trace};
+use fondaco_lineage::{Cache, Options, Trace};
 use fondaco_proto::{Error, FILE_DESCRIPTOR_SET, Result, Shape, wire::federated_worker_server::FederatedWorkerServer};
 use tokio::net::TcpListener;
 use tonic::transport::{Identity, Server, ServerTlsConfig, server::TcpIncoming};
@@ -75,7 +75,10 @@ impl State {
         let audit = Audit::open(&config.audit_file).map_err(|error| {
             ConfigError(format!("audit_file {} cannot be opened for appending: {error}", config.audit_file.display()))
         })?;
-        let cache = if limits.reuse { Cache::new(limits.cache_bytes_max) } else { Cache::disabled() };
+        let options = Options::new(limits.cache_bytes_max)
+            .with_tenant_bytes_max(limits.cache_tenant_bytes_max)
+            .with_pinned(|cached: &Cached| cached.value.is_held_elsewhere());
+        let cache = if limits.reuse { Cache::with(options) } else { Cache::disabled() };
         let evicting = cache.clone();
         memory.set_reclaim(move |bytes| evicting.evict_bytes(bytes));
         Ok(Arc::new(Self {

@@ -2,10 +2,23 @@
 
 use std::collections::VecDeque;
 
-use fondaco_lineage::Stats;
+use fondaco_lineage::{Cost, ENTRY_BYTES, Stats};
 
 /// The slots in play, as (tenant, key): two reaches of one key, two keys of one reach, two tenants.
 pub const SLOTS: [(Option<u64>, u8); 4] = [(None, 0), (Some(1), 0), (Some(1), 1), (Some(2), 0)];
+
+/// How many tenants ask, from 0 on.
+pub const ASKERS: u64 = 3;
+
+/// On whose behalf an actor asks.
+pub fn asker_of(actor: usize) -> u64 {
+    actor as u64 % ASKERS
+}
+
+/// Whether a value's entry is held elsewhere, in this world: its number says so.
+pub fn is_pinned(value: &Value) -> bool {
+    value.fill % 3 == 0
+}
 
 /// A value knows which slot it is for, how good it is, and which fill made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,15 +49,31 @@ enum Actor {
     Started(Want),
     Waiting(Want),
     /// Was given a value, and has not been polled since.
-    Given(Want, Value),
+    Given(Want, Value, Cost),
     /// Was given the turn to compute, and has not been polled since.
     Called(Want),
     Computing(usize),
 }
 
+#[derive(Clone)]
 struct Entry {
     value: Value,
-    bytes: u64,
+    cost: Cost,
+    owner: u64,
+    uses: u32,
+    worth: f64,
+    last_use: u64,
+}
+
+impl Entry {
+    fn bytes(&self) -> u64 {
+        self.cost.bytes.saturating_add(ENTRY_BYTES)
+    }
+
+    /// Whether it leaves before another.
+    fn is_below(&self, other: &Self) -> bool {
+        (self.worth, self.last_use) < (other.worth, other.last_use)
+    }
 }
 
 struct Flight {
@@ -54,23 +83,31 @@ struct Flight {
 
 pub struct Model {
     bytes_max: u64,
-    /// The least recently used first.
+    tenant_bytes_max: u64,
+    clock: f64,
+    uses: u64,
     entries: Vec<Entry>,
     flights: [Option<Flight>; SLOTS.len()],
     actors: Vec<Actor>,
-    stats: Stats,
+    stats: [Stats; ASKERS as usize],
     answered: u64,
+    /// The values that left to make room, in that order.
+    pub evicted: Vec<Value>,
 }
 
 impl Model {
-    pub fn new(bytes_max: u64, actors: usize) -> Self {
+    pub fn new(bytes_max: u64, tenant_bytes_max: u64, actors: usize) -> Self {
         Self {
             bytes_max,
+            tenant_bytes_max,
+            clock: 0.0,
+            uses: 0,
             entries: Vec::new(),
             flights: Default::default(),
             actors: vec![Actor::Idle; actors],
-            stats: Stats::default(),
+            stats: Default::default(),
             answered: 0,
+            evicted: Vec::new(),
         }
     }
 
@@ -83,8 +120,28 @@ impl Model {
         self.answered
     }
 
+    pub fn stats_of(&self, tenant: u64) -> Stats {
+        let own = self.entries.iter().filter(|entry| entry.owner == tenant);
+        Stats { entries: own.clone().count() as u64, bytes: own.map(Entry::bytes).sum(), ..self.stats[tenant as usize] }
+    }
+
     pub fn stats(&self) -> Stats {
-        Stats { entries: self.entries.len() as u64, bytes: self.bytes(), ..self.stats }
+        let sum = |of: fn(&Stats) -> u64| (0..ASKERS).map(|tenant| of(&self.stats_of(tenant))).sum();
+        Stats {
+            hits: sum(|stats| stats.hits),
+            partial_hits: sum(|stats| stats.partial_hits),
+            misses: sum(|stats| stats.misses),
+            waits: sum(|stats| stats.waits),
+            bytes_served: sum(|stats| stats.bytes_served),
+            nanos_saved: sum(|stats| stats.nanos_saved),
+            evictions: sum(|stats| stats.evictions),
+            entries: sum(|stats| stats.entries),
+            bytes: sum(|stats| stats.bytes),
+        }
+    }
+
+    fn stats_mut(&mut self, actor: usize) -> &mut Stats {
+        &mut self.stats[asker_of(actor) as usize]
     }
 
     pub fn is_woken(&self, actor: usize) -> bool {
@@ -96,70 +153,127 @@ impl Model {
     }
 
     pub fn poll(&mut self, actor: usize) -> Answer {
-        let answer = match self.actors[actor] {
+        let (answer, cost) = match self.actors[actor] {
             Actor::Started(want) => {
-                let answer = self.look(actor, want);
-                self.stats.waits += u64::from(matches!(answer, Answer::Pending));
-                answer
+                let (answer, cost) = self.look(actor, want);
+                self.stats_mut(actor).waits += u64::from(matches!(answer, Answer::Pending));
+                (answer, cost)
             }
-            Actor::Given(want, value) if value.quality >= want.quality => Answer::Hit(value),
-            Actor::Given(want, _) => self.look(actor, want),
-            Actor::Called(want) => Answer::Miss(want.slot),
-            Actor::Waiting(_) => Answer::Pending,
+            Actor::Given(want, value, cost) if value.quality >= want.quality => (Answer::Hit(value), cost),
+            Actor::Given(want, ..) => self.look(actor, want),
+            Actor::Called(want) => (Answer::Miss(want.slot), Cost::default()),
+            Actor::Waiting(_) => (Answer::Pending, Cost::default()),
             Actor::Idle | Actor::Computing(_) => panic!("actor {actor} has nothing to poll"),
         };
         match answer {
             Answer::Pending => return answer,
             Answer::Hit(_) => {
                 self.actors[actor] = Actor::Idle;
-                self.stats.hits += 1;
+                self.stats_mut(actor).hits += 1;
+                self.stats_mut(actor).bytes_served += cost.bytes;
+                self.stats_mut(actor).nanos_saved += cost.nanos;
             }
             Answer::Miss(slot) => {
                 self.actors[actor] = Actor::Computing(slot);
-                self.stats.misses += 1;
+                self.stats_mut(actor).misses += 1;
             }
         }
         self.answered += 1;
         answer
     }
 
-    fn look(&mut self, actor: usize, want: Want) -> Answer {
-        let serves = |entry: &Entry| entry.value.slot == want.slot && entry.value.quality >= want.quality;
-        if let Some(place) = self.entries.iter().position(serves) {
-            let entry = self.entries.remove(place);
-            let value = entry.value;
-            self.entries.push(entry);
-            return Answer::Hit(value);
+    fn look(&mut self, actor: usize, want: Want) -> (Answer, Cost) {
+        if let Some(entry) = self.used(want.slot, want.quality) {
+            return (Answer::Hit(entry.value), entry.cost);
         }
         if let Some(flight) = &mut self.flights[want.slot] {
             flight.waiters.push_back(actor);
             self.actors[actor] = Actor::Waiting(want);
-            return Answer::Pending;
+            return (Answer::Pending, Cost::default());
         }
         let waiters = VecDeque::new();
         self.flights[want.slot] = Some(Flight { waiters, storable: true });
-        Answer::Miss(want.slot)
+        (Answer::Miss(want.slot), Cost::default())
     }
 
-    pub fn fill(&mut self, actor: usize, value: Value, bytes: u64) {
+    fn used(&mut self, slot: usize, quality: u8) -> Option<Entry> {
+        let serves = |entry: &&mut Entry| entry.value.slot == slot && entry.value.quality >= quality;
+        let entry = self.entries.iter_mut().find(serves)?;
+        self.uses += 1;
+        entry.uses += 1;
+        entry.last_use = self.uses;
+        entry.worth = self.clock + f64::from(entry.uses) * entry.cost.nanos as f64 / entry.bytes() as f64;
+        Some(entry.clone())
+    }
+
+    /// What is there, used once more.
+    pub fn peek(&mut self, slot: usize, quality: u8) -> Option<Value> {
+        self.used(slot, quality).map(|entry| entry.value)
+    }
+
+    pub fn partial_hit(&mut self, tenant: u64, saved: Cost) {
+        let stats = &mut self.stats[tenant as usize];
+        stats.partial_hits += 1;
+        stats.bytes_served += saved.bytes;
+        stats.nanos_saved += saved.nanos;
+    }
+
+    pub fn fill(&mut self, actor: usize, value: Value, cost: Cost) {
         self.actors[actor] = Actor::Idle;
         let Some(flight) = self.flights[value.slot].take() else {
             panic!("nobody was to compute slot {}", value.slot);
         };
         for waiter in flight.waiters {
             if let Actor::Waiting(want) = self.actors[waiter] {
-                self.actors[waiter] = Actor::Given(want, value);
+                self.actors[waiter] = Actor::Given(want, value, cost);
             }
         }
+        let bytes = cost.bytes.saturating_add(ENTRY_BYTES);
         if !flight.storable || bytes > self.bytes_max {
             return;
         }
+        self.uses += 1;
+        let worth = self.clock + cost.nanos as f64 / bytes as f64;
+        let entry = Entry { value, cost, owner: asker_of(actor), uses: 1, worth, last_use: self.uses };
+        let before = self.entries.clone();
         self.entries.retain(|entry| entry.value.slot != value.slot);
+        let mut leaving = Vec::new();
         while self.bytes_max - self.bytes() < bytes {
-            self.entries.remove(0);
-            self.stats.evictions += 1;
+            let Some(victim) = self.victim(&entry) else {
+                self.entries = before;
+                self.clock = self.clock.max(worth);
+                return;
+            };
+            let place = self.entries.iter().position(|entry| entry.value == victim.value);
+            self.entries.remove(place.expect("the victim is an entry"));
+            leaving.push(victim);
         }
-        self.entries.push(Entry { value, bytes });
+        leaving.into_iter().for_each(|entry| self.evicted(entry));
+        self.entries.push(entry);
+    }
+
+    /// Who leaves next so that the entry fits, if anybody.
+    fn victim(&self, entry: &Entry) -> Option<Entry> {
+        let share = self.tenant_bytes_max;
+        let lowest = |mine: &dyn Fn(&Entry) -> bool| {
+            let candidates = self.entries.iter().filter(|entry| mine(entry));
+            candidates.cloned().reduce(|a, b| if a.is_below(&b) { a } else { b })
+        };
+        let heaviest =
+            (0..ASKERS).max_by_key(|tenant| (self.stats_of(*tenant).bytes, *tenant)).expect("there are some");
+        if self.stats_of(entry.owner).bytes.saturating_add(entry.bytes()) > share {
+            lowest(&|other| other.owner == entry.owner).filter(|victim| victim.is_below(entry))
+        } else if self.stats_of(heaviest).bytes > share {
+            lowest(&|other| other.owner == heaviest)
+        } else {
+            lowest(&|_| true).filter(|victim| victim.is_below(entry))
+        }
+    }
+
+    fn evicted(&mut self, entry: Entry) {
+        self.clock = self.clock.max(entry.worth);
+        self.stats[entry.owner as usize].evictions += 1;
+        self.evicted.push(entry.value);
     }
 
     /// A computing actor gives up.
@@ -192,27 +306,37 @@ impl Model {
     }
 
     pub fn evict(&mut self, bytes_wanted: u64) -> u64 {
+        let mut in_order = self.entries.clone();
+        in_order.sort_by(|a, b| (a.worth, a.last_use).partial_cmp(&(b.worth, b.last_use)).expect("no NaN"));
         let mut freed = 0;
-        while freed < bytes_wanted && !self.entries.is_empty() {
-            freed += self.entries.remove(0).bytes;
-            self.stats.evictions += 1;
+        for entry in in_order {
+            if freed < bytes_wanted && !is_pinned(&entry.value) {
+                freed += entry.bytes();
+                self.entries.retain(|other| other.value != entry.value);
+                self.evicted(entry);
+            }
         }
         freed
     }
 
-    pub fn remove(&mut self, tenant: u64) -> u64 {
+    /// A tenant goes.
+    pub fn remove_tenant(&mut self, tenant: u64) -> u64 {
+        self.remove(|slot| SLOTS[slot].0 == Some(tenant))
+    }
+
+    /// Takes out the entries of some slots.
+    pub fn remove(&mut self, gone: impl Fn(usize) -> bool) -> u64 {
         let before = self.bytes();
-        let foreign = |slot: usize| SLOTS[slot].0 != Some(tenant);
-        self.entries.retain(|entry| foreign(entry.value.slot));
+        self.entries.retain(|entry| !gone(entry.value.slot));
         for (slot, flight) in self.flights.iter_mut().enumerate() {
             if let Some(flight) = flight {
-                flight.storable &= foreign(slot);
+                flight.storable &= !gone(slot);
             }
         }
         before - self.bytes()
     }
 
     fn bytes(&self) -> u64 {
-        self.entries.iter().map(|entry| entry.bytes).sum()
+        self.entries.iter().map(Entry::bytes).sum()
     }
 }

@@ -3,10 +3,10 @@
 
 use std::{sync::Arc, time::Instant};
 
-use fondaco_lineage::{DatasetLeaf, Probe, Trace};
+use fondaco_lineage::{Cost, DatasetLeaf, Probe, Trace};
 use fondaco_proto::{Error, Result, Shape, op::Read};
 
-use super::{POOLED_COST_MIN, Step, receipt};
+use super::{POOLED_COST_MIN, Step, nanos_since, receipt};
 use crate::{
     cancel::Cancel,
     catalog::Entry,
@@ -87,8 +87,9 @@ impl Step<'_> {
     async fn resident(&self, reading: &Reading<'_>, widest: Shape) -> Result<(Value, bool)> {
         let Reading { entry, read, snapshot } = reading;
         let plan = snapshot.plan(read)?;
-        let reach = entry.reach(self.staged.scope().tenant());
-        match self.worker.cache.probe(reach, reading.trace().key(), |_| true).await {
+        let tenant = self.staged.scope().tenant();
+        let (reach, begun) = (entry.reach(tenant), Instant::now());
+        match self.worker.cache.probe(tenant.tag(), reach, reading.trace().key(), |_| true).await {
             Probe::Hit(cached) => Ok((cached.value, true)),
             Probe::Miss(reservation) => {
                 let (snapshot, memory) = (Arc::clone(snapshot), Arc::clone(&self.worker.memory));
@@ -105,8 +106,8 @@ impl Step<'_> {
                     if settles { kernels::settled(matrix, &cx) } else { Ok(matrix.into()) }
                 };
                 let value: Value = self.kernel(cost, kernel).await?;
-                let bytes = value.bytes();
-                Ok((reservation.fill(Cached { value, support: Some(Support::FULL) }, bytes).value, false))
+                let cost = Cost { bytes: value.bytes(), nanos: nanos_since(begun) };
+                Ok((reservation.fill(Cached { value, support: Some(Support::FULL) }, cost).value, false))
             }
         }
     }
