@@ -52,7 +52,8 @@ impl Entry {
     pub fn reach(&self, tenant: &Tenant) -> Reach {
         match self.rules.reuse {
             Reuse::Shared => Reach::Shared,
-            Reuse::Tenant => Reach::Tenant(tenant.tag()),
+            // What is not to be reused is at least kept apart.
+            Reuse::Tenant | Reuse::Off => Reach::Tenant(tenant.tag()),
         }
     }
 
