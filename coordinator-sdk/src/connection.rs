@@ -140,7 +140,8 @@ impl Connection {
         let mut again = false;
         loop {
             let (matrix, frame) = upload.headers();
-            let header = wire::PutHeader { scope: Some(self.scope.clone()), output: variable.0, matrix, frame };
+            let (scope, output) = (Some(self.scope.clone()), variable.0);
+            let header = wire::PutHeader { scope, output, matrix, frame, offer: false };
             let chunks = upload.clone().chunks();
             let chunks = chunks.map(|(offset, data)| put_request::Part::Chunk(wire::Chunk { offset, data }));
             let parts = std::iter::once(put_request::Part::Header(header)).chain(chunks);

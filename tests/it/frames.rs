@@ -185,7 +185,7 @@ async fn malformed_uploads_are_refused() {
     };
     let header = |rows, columns| wire::FrameHeader { rows, columns, blake3: Vec::new() };
     let put = async |frame: Option<wire::FrameHeader>, matrix: Option<wire::MatrixHeader>, bytes: Vec<u8>| {
-        let header = wire::PutHeader { scope: ada.scope(), output: ada.name(), matrix, frame };
+        let header = wire::PutHeader { scope: ada.scope(), output: ada.name(), matrix, frame, offer: false };
         let mut parts = vec![wire::put_request::Part::Header(header)];
         parts.extend(chunks(&bytes.into()).into_iter().map(wire::put_request::Part::Chunk));
         ada.put_parts(parts).await

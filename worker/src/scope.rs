@@ -19,9 +19,10 @@ use crate::{
     value::Value,
 };
 
-use self::kept::KeptAnswers;
+use self::{kept::KeptAnswers, uploads::Uploads};
 
 mod kept;
+mod uploads;
 
 /// What a variable is bound to: what belongs together, stored together.
 #[derive(Debug)]
@@ -308,6 +309,7 @@ impl Drop for InUse {
 #[derive(Debug)]
 pub struct Scopes {
     scopes: DashMap<(TenantTag, CoordinatorId), Arc<Scope>>,
+    uploads: Uploads,
     scopes_max: usize,
     lease: Duration,
 }
@@ -315,7 +317,12 @@ pub struct Scopes {
 impl Scopes {
     /// No scopes yet; at most `scopes_max` per tenant, dropped after `lease` without use.
     pub fn new(scopes_max: usize, lease: Duration) -> Self {
-        Self { scopes: DashMap::new(), scopes_max, lease }
+        Self { scopes: DashMap::new(), uploads: Uploads::default(), scopes_max, lease }
+    }
+
+    /// What tenants have uploaded, and still have bound.
+    pub fn uploads(&self) -> &Uploads {
+        &self.uploads
     }
 
     /// The lease.
@@ -372,13 +379,14 @@ impl Scopes {
         of_tenant.map(|entry| Arc::clone(entry.value())).collect()
     }
 
-    /// Ends the scopes whose lease has run out at `now`; says how many.
+    /// Ends the scopes whose lease has run out at `now`; says how many. Forgets the uploads that are gone.
     pub fn lapse(&self, now: Instant) -> usize {
         let idle = |scope: &Arc<Scope>| {
             scope.busy.load(Ordering::Relaxed) == 0 && now.saturating_duration_since(scope.lock().used) > self.lease
         };
         let stale: Vec<_> = self.scopes.iter().map(|entry| Arc::clone(entry.value())).filter(idle).collect();
         stale.iter().for_each(|scope| self.end(scope));
+        self.uploads.sweep();
         stale.len()
     }
 }

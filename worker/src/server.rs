@@ -73,8 +73,12 @@ impl wire::federated_worker_server::FederatedWorker for Service {
             let mut header = upload::header(&mut messages).await?;
             let value = upload::Header::of(&mut header);
             let (scope, output) = (self.scope(&tenant, header.scope)?, VarId(header.output));
-            let receipt = upload::receive(&self.state, &scope, output, value?, messages).await?;
-            Ok(Response::new(wire::PutResponse { receipt: Some(receipt.into()) }))
+            let answer = if header.offer {
+                upload::offered(&self.state, &scope, output, value?, messages).await?
+            } else {
+                upload::receive(&self.state, &scope, output, value?, messages).await?
+            };
+            Ok(Response::new(answer.into()))
         })
         .await
     }

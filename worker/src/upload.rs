@@ -1,7 +1,9 @@
-//! Uploads by stream: a header, then chunks in order, straight into the tiles of a new matrix.
+//! Uploads by stream: a header, then chunks in order, straight into the tiles of a new matrix. What the tenant has
+//! bound already may be offered by its hash, and is then not sent again.
 
 use std::sync::Arc;
 
+use fondaco_lineage::Key;
 use fondaco_proto::{
     Block, Error, FrameHeader, MatrixHeader, Op, Result, Shape, VarId,
     op::CreateOp,
@@ -13,7 +15,7 @@ use crate::{
     execute, frame,
     matrix::{Builder, TileMut},
     quota::Charge,
-    scope::{Begin, InUse, Receipt, Staged},
+    scope::{Begin, Bound, InUse, Receipt, Staged},
     server::single,
     value::Value,
     worker::State,
@@ -63,6 +65,104 @@ impl Header {
             Self::Frame(header) => header.shape(),
         }
     }
+
+    /// What the tenant is charged.
+    fn charged_bytes(&self) -> Result<u64> {
+        let footprint = self.shape().footprint_bytes()?;
+        Ok(match self {
+            Self::Matrix(_) => footprint,
+            Self::Frame(header) => header.bytes()?.max(footprint),
+        })
+    }
+
+    /// The sender's hash of the bytes.
+    fn blake3(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Matrix(header) => header.blake3,
+            Self::Frame(header) => header.blake3,
+        }
+    }
+
+    /// What, with the shape, identifies a value of this header whose bytes have this hash.
+    fn content(&self, data: &blake3::Hash) -> blake3::Hash {
+        match self {
+            Self::Matrix(_) => *data,
+            Self::Frame(header) => header.content_hash(data),
+        }
+    }
+
+    /// The key of such a value.
+    fn key(&self, data: &blake3::Hash) -> Key {
+        let shape = self.shape();
+        Key::upload((shape.rows, shape.columns), &self.content(data))
+    }
+
+    /// What all values of this header have in common.
+    fn form(&self) -> Key {
+        self.key(&blake3::Hash::from_bytes([0; 32]))
+    }
+}
+
+/// What a put is answered.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer {
+    /// It is bound.
+    Bound(Receipt),
+    /// Nothing is, and the bytes have to be sent; whether the tenant has anything of the same kind and shape.
+    Wanted {
+        /// If so, it may pay to offer the hash.
+        similar: bool,
+    },
+}
+
+impl From<Answer> for wire::PutResponse {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Bound(receipt) => Self { receipt: Some(receipt.into()), similar: false },
+            Answer::Wanted { similar } => Self { receipt: None, similar },
+        }
+    }
+}
+
+/// Binds what the tenant has bound already in any of its scopes, if it has. What others have is not looked at, so that
+/// the answer is the same as for bytes that nobody ever sent.
+///
+/// # Errors
+/// `AlreadyBound`, `Limit`, `Invalid` if chunks follow, `Cancelled`.
+pub async fn offered(
+    state: &Arc<State>,
+    scope: &InUse,
+    output: VarId,
+    header: Header,
+    mut messages: Streaming<wire::PutRequest>,
+) -> Result<Answer> {
+    if next(&mut messages).await?.is_some() {
+        return Err(Error::invalid("an offer is its header alone; without a receipt in the answer, put the value"));
+    }
+    let shape = state.admit(header.shape())?;
+    let (tenant, uploads) = (scope.tenant().tag(), state.scopes.uploads());
+    let Some(claimed) = header.blake3().map(blake3::Hash::from_bytes) else {
+        return Ok(Answer::Wanted { similar: uploads.has(tenant, header.form()) });
+    };
+    let Some(known) = uploads.find(tenant, header.form(), header.key(&claimed)) else {
+        return Ok(Answer::Wanted { similar: false });
+    };
+    let mut staged = begin(state, scope, output)?;
+    let charge = state.account(scope.tenant()).charge(header.charged_bytes()?)?;
+    let bound = stage(&mut staged, output, known.value.clone(), &header.content(&claimed), charge)?;
+    let receipt = Receipt { shape: Some(shape), hit: true, ..Receipt::default() };
+    staged.commit(vec![receipt], &[], &state.limits)?;
+    uploads.remember(tenant, header.form(), &bound);
+    Ok(Answer::Bound(receipt))
+}
+
+fn begin(state: &Arc<State>, scope: &InUse, output: VarId) -> Result<Staged> {
+    let empty = Block::new(Shape::new(0, 0), &[])?;
+    let program = single(output, Op::Create(CreateOp::Put(empty)));
+    match scope.begin(&program, &state.limits)? {
+        Begin::Fresh(staged) => Ok(staged),
+        Begin::Again(_) => Err(Error::internal("a fresh program was run before")),
+    }
 }
 
 /// Receives the chunks of a value and binds it; nothing is bound if the stream breaks.
@@ -75,31 +175,32 @@ pub async fn receive(
     output: VarId,
     header: Header,
     messages: Streaming<wire::PutRequest>,
-) -> Result<Receipt> {
+) -> Result<Answer> {
     let shape = state.admit(header.shape())?;
-    let empty = Block::new(Shape::new(0, 0), &[])?;
-    let program = single(output, Op::Create(CreateOp::Put(empty)));
-    let Begin::Fresh(mut staged) = scope.begin(&program, &state.limits)? else {
-        return Err(Error::internal("a fresh program was run before"));
-    };
-    let bytes = match &header {
-        Header::Matrix(_) => shape.footprint_bytes()?,
-        Header::Frame(header) => header.bytes()?.max(shape.footprint_bytes()?),
-    };
-    let charge = state.account(scope.tenant()).charge(bytes)?;
+    let mut staged = begin(state, scope, output)?;
+    let charge = state.account(scope.tenant()).charge(header.charged_bytes()?)?;
+    let form = header.form();
     let (value, hash) = match header {
         Header::Matrix(header) => matrix(state, header, messages).await?,
         Header::Frame(header) => frame(state, header, messages).await?,
     };
-    stage(&mut staged, output, value, &hash, charge);
+    let bound = stage(&mut staged, output, value, &hash, charge)?;
     let receipt = Receipt { shape: Some(shape), ..Receipt::default() };
     staged.commit(vec![receipt], &[], &state.limits)?;
-    Ok(receipt)
+    state.scopes.uploads().remember(scope.tenant().tag(), form, &bound);
+    Ok(Answer::Bound(receipt))
 }
 
-fn stage(staged: &mut Staged, output: VarId, value: Value, hash: &blake3::Hash, charge: Charge) {
-    let bound = execute::upload(staged, value, hash, charge);
+fn stage(
+    staged: &mut Staged,
+    output: VarId,
+    value: Value,
+    content: &blake3::Hash,
+    charge: Charge,
+) -> Result<Arc<Bound>> {
+    let bound = execute::upload(staged, value, content, charge);
     staged.stage(output, bound);
+    staged.get(output).cloned()
 }
 
 /// The chunks of a frame; the hash of them with the header.

@@ -176,7 +176,7 @@ impl Client {
         matrix: wire::MatrixHeader,
         chunks: Vec<wire::Chunk>,
     ) -> Result<wire::Receipt> {
-        let header = wire::PutHeader { scope: self.scope(), output, matrix: Some(matrix), frame: None };
+        let header = wire::PutHeader { scope: self.scope(), output, matrix: Some(matrix), frame: None, offer: false };
         let mut parts = vec![put_request::Part::Header(header)];
         parts.extend(chunks.into_iter().map(put_request::Part::Chunk));
         self.put_parts(parts).await

@@ -91,8 +91,13 @@ fn sensible(client: &Client, rpc: &str) -> Vec<u8> {
         }
         "Put" => {
             let matrix = MatrixHeader::new(Shape::new(0, 3)).into();
-            let header =
-                wire::PutHeader { scope: client.scope(), output: client.name(), matrix: Some(matrix), frame: None };
+            let header = wire::PutHeader {
+                scope: client.scope(),
+                output: client.name(),
+                matrix: Some(matrix),
+                frame: None,
+                offer: false,
+            };
             wire::PutRequest { part: Some(Part::Header(header)) }.encode_to_vec()
         }
         "Exec" => wire::ExecRequest {
@@ -175,6 +180,7 @@ async fn oversized_messages() {
         output: ada.name(),
         matrix: Some(MatrixHeader::new(Shape::new(1 << 18, 1)).into()),
         frame: None,
+        offer: false,
     };
     let chunk = wire::Chunk { offset: 0, data: Bytes::from(vec![0; 8 << 18]) };
     let refused = refusal(ada.put_parts(vec![Part::Header(header), Part::Chunk(chunk)]).await, Limit);

@@ -37,6 +37,7 @@ async fn a_scope_in_use_does_not_lapse() {
         output: name,
         matrix: Some(MatrixHeader::new(tiles::shape(&matrix)).into()),
         frame: None,
+        offer: false,
     };
     let (sender, receiver) = tokio::sync::mpsc::channel(2);
     let send = async |part| sender.send(wire::PutRequest { part: Some(part) }).await.unwrap();

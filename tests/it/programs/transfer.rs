@@ -123,7 +123,7 @@ async fn a_put_begins_with_its_header() {
     let ada = site.client("ada").await;
     let header = |output| {
         let matrix = MatrixHeader::new(Shape::new(1, 1)).into();
-        Part::Header(wire::PutHeader { scope: ada.scope(), output, matrix: Some(matrix), frame: None })
+        Part::Header(wire::PutHeader { scope: ada.scope(), output, matrix: Some(matrix), frame: None, offer: false })
     };
     let chunk = || Part::Chunk(wire::Chunk { offset: 0, data: Bytes::from_static(&[0; 8]) });
     let name = ada.name();
@@ -145,6 +145,7 @@ async fn a_broken_upload_binds_nothing() {
         output: name,
         matrix: Some(MatrixHeader::new(tiles::shape(&matrix)).into()),
         frame: None,
+        offer: false,
     };
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
