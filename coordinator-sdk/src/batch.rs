@@ -13,7 +13,8 @@ use crate::{
 /// What one `Exec` carries, with the uploads that go before it.
 #[derive(Default)]
 pub(crate) struct Batch {
-    pub uploads: Vec<(Output, Upload)>,
+    /// What is bound by itself, each an upload.
+    pub uploads: Vec<Output>,
     pub instructions: Vec<Instruction>,
     /// For each instruction, what it binds; `None` for a drop.
     pub outputs: Vec<Option<Output>>,
@@ -22,11 +23,15 @@ pub(crate) struct Batch {
 }
 
 /// A variable that a batch binds.
-#[derive(Clone)]
 pub(crate) struct Output {
     pub id: VarId,
+    /// As planned.
     pub shape: Option<Shape>,
     pub handle: Weak<Variable>,
+    /// What was uploaded, if it is no operator's result.
+    pub upload: Option<Upload>,
+    /// Its shape, once its program has committed.
+    pub bound: Option<Shape>,
 }
 
 /// What a worker accepts at once.
@@ -41,12 +46,14 @@ pub(crate) struct BatchLimits {
 
 /// Items as programs that a worker accepts, in order; at least one.
 pub(crate) fn batches(items: Vec<Item>, limits: BatchLimits) -> Vec<Batch> {
-    let batch = |items: Vec<Item>| {
-        let mut batch = Batch::default();
-        items.into_iter().for_each(|item| batch.add(item, limits.inline_bytes_max));
-        batch
-    };
-    limits.split(items).into_iter().map(batch).collect()
+    limits.split(items).into_iter().map(|items| batch(items, &limits)).collect()
+}
+
+/// Items that go in one program.
+pub(crate) fn batch(items: Vec<Item>, limits: &BatchLimits) -> Batch {
+    let mut batch = Batch::default();
+    items.into_iter().for_each(|item| batch.add(item, limits.inline_bytes_max));
+    batch
 }
 
 impl BatchLimits {
@@ -113,27 +120,48 @@ impl Batch {
             },
             Item::Bind(Bind { output, how, inputs, shape, handle, fused: _ }) => {
                 let inputs = inputs.into_iter().map(|input| input.id).collect();
-                let bound = Output { id: output, shape, handle };
+                let mut bound = Output { id: output, shape, handle, upload: None, bound: None };
                 let op = match how {
                     How::Op(op) => {
                         self.inline_bytes += op.list_bytes();
                         op
                     }
-                    How::Upload(upload) => match upload.block(inline_bytes_max) {
-                        Some(block) => {
-                            self.inline_bytes += upload.bytes();
-                            Op::Create(CreateOp::Put(block))
-                        }
-                        None => {
-                            self.uploads.push((bound, upload));
+                    How::Upload(upload) => {
+                        let block = upload.block(inline_bytes_max);
+                        let bytes = upload.bytes();
+                        bound.upload = Some(upload);
+                        let Some(block) = block else {
+                            self.uploads.push(bound);
                             return;
-                        }
-                    },
+                        };
+                        self.inline_bytes += bytes;
+                        Op::Create(CreateOp::Put(block))
+                    }
                 };
                 self.instructions.push(Instruction::Apply(Apply { output, op, inputs }));
                 self.outputs.push(Some(bound));
             }
         }
+    }
+
+    /// What its instructions are applied to.
+    pub fn uses(&self) -> impl Iterator<Item = VarId> + '_ {
+        self.instructions
+            .iter()
+            .flat_map(|instruction| match instruction {
+                Instruction::Apply(apply) => apply.inputs.as_slice(),
+                Instruction::Drop(_) => &[],
+            })
+            .copied()
+    }
+
+    /// Whether it reads a dataset.
+    pub fn reads(&self) -> bool {
+        let read = |instruction: &Instruction| match instruction {
+            Instruction::Apply(apply) => matches!(apply.op, Op::Create(CreateOp::Read(_))),
+            Instruction::Drop(_) => false,
+        };
+        self.instructions.iter().any(read)
     }
 
     /// What it would drop.
@@ -149,7 +177,7 @@ impl Batch {
 
     /// What it would bind.
     pub fn into_outputs(self) -> impl Iterator<Item = Output> {
-        self.uploads.into_iter().map(|(output, _)| output).chain(self.outputs.into_iter().flatten())
+        self.uploads.into_iter().chain(self.outputs.into_iter().flatten())
     }
 }
 

@@ -1,13 +1,19 @@
-//! One worker, over gRPC: the only file that knows the messages of the wire.
+//! One worker, over gRPC: the only module that knows the messages of the wire.
+
+mod put;
 
 use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 use fondaco_proto::{
     ColumnKind, CoordinatorId, Field, Instruction, PROTOCOL_VERSION, ProgramId, Shape, VarId,
-    wire::{self, exec_response::Part, federated_worker_client::FederatedWorkerClient, put_request},
+    wire::{self, exec_response::Part, federated_worker_client::FederatedWorkerClient},
 };
 use tonic::{
     Request, Streaming,
@@ -18,11 +24,11 @@ use tonic::{
 use crate::{
     Error, Result,
     dataset::{Column, Dataset, Limits, Privacy},
-    queue::Fetch,
+    queue::{Fetch, lock},
     retry::{Failure, Retries, cause},
     site::Site,
     stats::Counters,
-    transfer::{Incoming, Upload},
+    transfer::Incoming,
 };
 
 const WINDOW_BYTES: u32 = 16 * 1024 * 1024;
@@ -36,14 +42,26 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(3);
 /// A connection to one site, with the scope that it opened there.
 pub(crate) struct Connection {
     pub name: Arc<str>,
+    /// As they were when it was connected.
     pub datasets: Vec<Dataset>,
-    pub limits: Limits,
-    pub lease: Duration,
     pub counters: Counters,
     url: String,
     client: FederatedWorkerClient<Channel>,
     authorization: MetadataValue<Ascii>,
-    scope: wire::ScopeRef,
+    coordinator: CoordinatorId,
+    life: Mutex<Life>,
+    /// Whether a worker that is away is waited for.
+    patient: AtomicBool,
+}
+
+/// What a worker said when the scope was opened, the last time.
+#[derive(Default)]
+struct Life {
+    epoch: u64,
+    limits: Limits,
+    lease: Duration,
+    /// Of each dataset, as it was last looked at.
+    versions: HashMap<String, Arc<str>>,
 }
 
 /// What a worker says of one instruction.
@@ -73,26 +91,72 @@ impl Connection {
         let mut connection = Self {
             name: site.name.as_str().into(),
             datasets: Vec::new(),
-            limits: Limits::default(),
-            lease: Duration::ZERO,
             counters: Counters::default(),
             url: site.url,
             client,
             authorization,
-            scope: wire::ScopeRef { coordinator_id: coordinator.to_bytes(), epoch: 0 },
+            coordinator,
+            life: Mutex::default(),
+            patient: AtomicBool::new(false),
         };
-        let described = connection.describe().await?;
+        connection.datasets = connection.reopen().await?;
+        connection.wait_for_it(true);
+        Ok(connection)
+    }
+
+    /// Opens a scope, empty or not: what is there of an earlier one is not known. The datasets as they are now.
+    pub async fn reopen(&self) -> Result<Vec<Dataset>> {
+        let described = self.describe_with_retries(0).await?;
         if described.protocol_version != PROTOCOL_VERSION {
-            return Err(connection.unexpected(format!(
+            return Err(self.unexpected(format!(
                 "protocol version {}, while this SDK speaks {PROTOCOL_VERSION}: update the older one",
                 described.protocol_version
             )));
         }
-        connection.scope.epoch = described.epoch;
-        connection.lease = Duration::from_secs(described.lease_s);
-        connection.limits = described.limits.map(Into::into).unwrap_or_default();
-        connection.datasets = described.datasets.into_iter().map(Into::into).collect();
-        Ok(connection)
+        *lock(&self.life) = Life {
+            epoch: described.epoch,
+            limits: described.limits.map(Into::into).unwrap_or_default(),
+            lease: Duration::from_secs(described.lease_s),
+            versions: versions(&described.datasets),
+        };
+        Ok(described.datasets.into_iter().map(Into::into).collect())
+    }
+
+    /// What the worker accepts.
+    pub fn limits(&self) -> Limits {
+        lock(&self.life).limits
+    }
+
+    /// How long a scope that is idle lives.
+    pub fn lease(&self) -> Duration {
+        lock(&self.life).lease
+    }
+
+    /// Looks at the versions of the datasets.
+    pub async fn look(&self) -> Result<()> {
+        let epoch = lock(&self.life).epoch;
+        let versions = versions(&self.describe_with_retries(epoch).await?.datasets);
+        lock(&self.life).versions = versions;
+        Ok(())
+    }
+
+    /// The version of a dataset when it was last looked at; `None` if it could not be read then.
+    pub fn version(&self, dataset: &str) -> Option<Arc<str>> {
+        lock(&self.life).versions.get(dataset).cloned()
+    }
+
+    /// Whether a worker that is away is waited for, or is an error soon.
+    pub fn wait_for_it(&self, patient: bool) {
+        self.patient.store(patient, Relaxed);
+    }
+
+    fn retries(&self) -> Retries {
+        Retries::new(self.patient.load(Relaxed))
+    }
+
+    fn scope(&self) -> Option<wire::ScopeRef> {
+        let epoch = lock(&self.life).epoch;
+        Some(wire::ScopeRef { coordinator_id: self.coordinator.to_bytes(), epoch })
     }
 
     /// The columns of a dataset, or those named, as they are read into a frame.
@@ -123,58 +187,28 @@ impl Connection {
 
     /// Renews the scope's lease.
     pub async fn renew(&self) -> Result<()> {
-        self.describe().await.map(drop)
+        let epoch = lock(&self.life).epoch;
+        self.describe(epoch).await.map(drop).map_err(|failure| self.error(failure))
     }
 
     /// Clears variables or, if none are named, the whole scope.
     pub async fn clear(&self, variables: &[VarId]) -> Result<()> {
         let variables: Vec<u64> = variables.iter().map(|variable| variable.0).collect();
-        let message = wire::ClearRequest { scope: Some(self.scope.clone()), variables };
+        let message = wire::ClearRequest { scope: self.scope(), variables };
         let answer = self.client.clone().clear(self.request(message)).await;
         answer.map(drop).map_err(|status| self.error(Failure::of(&status)))
-    }
-
-    /// Uploads a value to a variable, in chunks.
-    pub async fn put(&self, variable: VarId, upload: &Upload) -> Result<()> {
-        let mut retries = Retries::new();
-        let mut again = false;
-        loop {
-            let (matrix, frame) = upload.headers();
-            let (scope, output) = (Some(self.scope.clone()), variable.0);
-            let header = wire::PutHeader { scope, output, matrix, frame, offer: false };
-            let chunks = upload.clone().chunks();
-            let chunks = chunks.map(|(offset, data)| put_request::Part::Chunk(wire::Chunk { offset, data }));
-            let parts = std::iter::once(put_request::Part::Header(header)).chain(chunks);
-            let messages = tokio_stream::iter(parts.map(|part| wire::PutRequest { part: Some(part) }));
-            let failure = match self.client.clone().put(self.request(messages)).await {
-                Ok(answer) => {
-                    self.counters.round_trips.fetch_add(1, Relaxed);
-                    self.counters.bytes_sent.fetch_add(upload.bytes(), Relaxed);
-                    self.receipts(answer.into_inner().receipt.into_iter().collect());
-                    return Ok(());
-                }
-                Err(status) => Failure::of(&status),
-            };
-            // The answer to an upload that had arrived was lost.
-            if again && matches!(&failure, Failure::Refused(e) if e.code() == fondaco_proto::ErrorCode::AlreadyBound) {
-                return Ok(());
-            }
-            let Some(pause) = retries.after(&failure) else { return Err(self.error(failure)) };
-            again = true;
-            tokio::time::sleep(pause).await;
-        }
     }
 
     /// Runs a program and receives what it releases, in order. An error means that nothing of it is bound, as far as
     /// can be known; a refused release is part of the answer. `sent`: bytes of values that go with it, for the statistics.
     pub async fn exec(&self, instructions: Vec<Instruction>, sent: u64, fetches: &[Arc<Fetch>]) -> Result<Answer> {
         let message = wire::ExecRequest {
-            scope: Some(self.scope.clone()),
+            scope: self.scope(),
             program_id: ProgramId::new().0.to_vec(),
             instructions: instructions.into_iter().map(Into::into).collect(),
             fetch: fetches.iter().map(|fetch| fetch.variable.id.0).collect(),
         };
-        let mut retries = Retries::new();
+        let mut retries = self.retries();
         loop {
             let mut receipts = None;
             let failure = match self.client.clone().exec(self.request(message.clone())).await {
@@ -239,11 +273,22 @@ impl Connection {
         }
     }
 
-    async fn describe(&self) -> Result<wire::DescribeResponse> {
-        let message =
-            wire::DescribeRequest { coordinator_id: self.scope.coordinator_id.clone(), epoch: self.scope.epoch };
+    async fn describe_with_retries(&self, epoch: u64) -> Result<wire::DescribeResponse> {
+        let mut retries = self.retries();
+        loop {
+            let failure = match self.describe(epoch).await {
+                Ok(described) => return Ok(described),
+                Err(failure) => failure,
+            };
+            let Some(pause) = retries.after(&failure) else { return Err(self.error(failure)) };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn describe(&self, epoch: u64) -> Result<wire::DescribeResponse, Failure> {
+        let message = wire::DescribeRequest { coordinator_id: self.coordinator.to_bytes(), epoch };
         let answer = self.client.clone().describe(self.request(message)).await;
-        answer.map(tonic::Response::into_inner).map_err(|status| self.error(Failure::of(&status)))
+        answer.map(tonic::Response::into_inner).map_err(|status| Failure::of(&status))
     }
 
     fn request<T>(&self, message: T) -> Request<T> {
@@ -276,6 +321,12 @@ impl Connection {
     pub fn unexpected(&self, reason: String) -> Error {
         Error::Protocol { site: self.name.to_string(), reason }
     }
+}
+
+/// The versions of the datasets that can be read.
+fn versions(datasets: &[wire::DatasetInfo]) -> HashMap<String, Arc<str>> {
+    let readable = datasets.iter().filter(|info| !info.version.is_empty());
+    readable.map(|info| (info.name.clone(), info.version.as_str().into())).collect()
 }
 
 fn endpoint(site: &Site) -> Result<Endpoint> {

@@ -33,6 +33,15 @@ pub enum Error {
         /// What the transport said.
         reason: String,
     },
+    /// A worker lost its variables (it restarted, or the lease lapsed), and one that is needed cannot be made again as
+    /// it was.
+    #[error("site {site} lost its variables, and one cannot be made again as it was: {reason}")]
+    Lost {
+        /// The site's name.
+        site: String,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// A worker answered what this SDK did not ask for.
     #[error("site {site} answered what was not asked for: {reason}")]
     Protocol {
@@ -62,6 +71,7 @@ impl Error {
             Self::Plan(_)
             | Self::Config(_)
             | Self::Unreachable { .. }
+            | Self::Lost { .. }
             | Self::Protocol { .. }
             | Self::Numeric(_)
             | Self::Closed => None,
@@ -71,7 +81,10 @@ impl Error {
     /// The site that the error is about, if it is about one.
     pub fn site(&self) -> Option<&str> {
         match self {
-            Self::Site { site, .. } | Self::Unreachable { site, .. } | Self::Protocol { site, .. } => Some(site),
+            Self::Site { site, .. }
+            | Self::Unreachable { site, .. }
+            | Self::Lost { site, .. }
+            | Self::Protocol { site, .. } => Some(site),
             Self::Plan(_) | Self::Config(_) | Self::Numeric(_) | Self::Closed => None,
         }
     }

@@ -86,7 +86,7 @@ impl Federation {
 
     /// What each site accepts.
     pub fn limits(&self) -> Vec<(&str, Limits)> {
-        self.session.sites.iter().map(|site| (&*site.name, site.limits)).collect()
+        self.session.sites.iter().map(|site| (&*site.name, site.limits())).collect()
     }
 
     /// What the federation cost so far.
@@ -100,6 +100,14 @@ impl Federation {
     /// may not, such operators are refused.
     pub fn allow_relays(&self, allowed: bool) {
         self.session.allow_relays(allowed);
+    }
+
+    /// Whether variables that a worker loses, because it restarts or the lease lapses, are made again from what they were
+    /// made of: the same reads, uploads and operators; at first they are. A worker that is away is then waited for, some 15
+    /// seconds. For this, arrays that were uploaded are kept as long as anything made of them is used. Switched off, they
+    /// are not, and a lost scope is the error `SCOPE_LOST`; what is made meanwhile cannot be made again later.
+    pub fn recover(&self, recovers: bool) {
+        self.session.recover(recovers);
     }
 
     /// A dataset of that name at all sites, one row part per site in site order; [`Read`] narrows it.
@@ -289,10 +297,10 @@ impl Federation {
 
 /// Renews the leases at a third of the shortest, and sends drops that nothing else carries.
 async fn keep_house(session: Arc<Session>) {
-    let lease = session.sites.iter().map(|site| site.lease).filter(|lease| !lease.is_zero()).min();
-    let renew_every = (lease.unwrap_or(Duration::MAX) / 3).max(Duration::from_millis(100));
     let mut renewed = tokio::time::Instant::now();
     loop {
+        let leases = session.sites.iter().map(|site| site.lease()).filter(|lease| !lease.is_zero());
+        let renew_every = (leases.min().unwrap_or(Duration::MAX) / 3).max(Duration::from_millis(100));
         tokio::time::sleep(LONE_DROPS_EVERY.min(renew_every)).await;
         session.send_lone_drops().await;
         if renewed.elapsed() >= renew_every {

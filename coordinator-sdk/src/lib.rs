@@ -56,6 +56,7 @@ mod plan;
 mod quantile;
 mod queue;
 mod read;
+mod recover;
 mod relay;
 mod retry;
 mod scheme;

@@ -1,7 +1,7 @@
 //! What waits to be sent, per site. No operator is known here.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -234,6 +234,20 @@ impl Queues {
     /// Queues drops of what a worker has, but should not.
     pub fn clean_up(&self, site: usize, variables: impl IntoIterator<Item = VarId>) {
         lock(&self.sites)[site].items.extend(variables.into_iter().map(Item::Cleanup));
+    }
+
+    /// What waits for a site is applied to these.
+    pub fn uses(&self, site: usize) -> HashSet<VarId> {
+        let inputs = |queue: &SiteQueue| {
+            let binds = queue.items.iter().filter_map(|item| match item {
+                Item::Bind(bind) => Some(bind),
+                Item::Drop(_) | Item::Cleanup(_) => None,
+            });
+            binds.flat_map(|bind| bind.inputs.iter().map(|input| input.id)).collect::<Vec<_>>()
+        };
+        let mut uses: HashSet<VarId> = lock(&self.full).iter().flat_map(|queues| inputs(&queues[site])).collect();
+        uses.extend(inputs(&lock(&self.sites)[site]));
+        uses
     }
 
     /// Puts all that waits aside, to be sent before what comes.

@@ -1,9 +1,11 @@
 //! The sites of one federation, what waits for them, and how it is sent: all sites in parallel, one program each.
 
+mod share;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc,
+        Arc, Mutex as StdMutex,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -14,9 +16,10 @@ use tokio::{runtime::Handle, sync::Mutex, task::JoinSet};
 
 use crate::{
     Error, Frame, Result,
-    batch::{Batch, BatchLimits, Output, batches},
     connection::Connection,
-    queue::{Fetch, How, Item, Queues, SiteQueue, Variable},
+    queue::{Fetch, How, Item, Queues, SiteQueue, Variable, lock},
+    recover::{Ledger, is_lost},
+    session::share::{Ran, Share},
     stage::Waiting,
     transfer::Released,
 };
@@ -24,6 +27,8 @@ use crate::{
 /// The sites of one federation, and what waits for them.
 pub(crate) struct Session {
     pub sites: Vec<Connection>,
+    /// What each site has bound.
+    ledgers: Vec<StdMutex<Ledger>>,
     queues: Arc<Queues>,
     /// Held while programs are under way, so that each sees what the one before it bound. The errors are those of
     /// variables that were never bound and still have handles.
@@ -31,26 +36,24 @@ pub(crate) struct Session {
     runtime: Handle,
     /// Whether row-level values may pass the coordinator on their way to other sites.
     relays: AtomicBool,
+    /// Whether what a site loses is made again.
+    recovers: AtomicBool,
     closed: AtomicBool,
-}
-
-/// What became of one site's share of what was sent.
-struct Ran {
-    site: usize,
-    /// What its programs bind; with the shape, where the program committed.
-    outputs: Vec<(Output, Option<Shape>)>,
-    /// What its programs dropped, and what they would have dropped, had they not failed.
-    dropped: HashSet<VarId>,
-    undropped: Vec<VarId>,
-    fetches: Vec<Arc<Fetch>>,
-    result: Result<()>,
 }
 
 impl Session {
     pub fn new(sites: Vec<Connection>, runtime: Handle) -> Self {
         let queues = Queues::new(sites.len());
-        let (relays, closed) = (AtomicBool::new(true), AtomicBool::new(false));
-        Self { sites, queues, flight: Mutex::default(), runtime, relays, closed }
+        Self {
+            ledgers: sites.iter().map(|_| StdMutex::default()).collect(),
+            sites,
+            queues,
+            flight: Mutex::default(),
+            runtime,
+            relays: AtomicBool::new(true),
+            recovers: AtomicBool::new(true),
+            closed: AtomicBool::new(false),
+        }
     }
 
     /// Whether row-level values may pass the coordinator on their way to other sites.
@@ -60,6 +63,19 @@ impl Session {
 
     pub fn allow_relays(&self, allowed: bool) {
         self.relays.store(allowed, Ordering::Relaxed);
+    }
+
+    /// Whether what a site loses is made again.
+    pub fn recovers(&self) -> bool {
+        self.recovers.load(Ordering::Relaxed)
+    }
+
+    pub fn recover(&self, recovers: bool) {
+        self.recovers.store(recovers, Ordering::Relaxed);
+        self.sites.iter().for_each(|site| site.wait_for_it(recovers));
+        if !recovers {
+            self.ledgers.iter().for_each(|ledger| lock(ledger).forget_origins());
+        }
     }
 
     /// What waits, without taking it: what was set aside first.
@@ -84,7 +100,7 @@ impl Session {
         shape: Option<Shape>,
     ) -> Arc<Variable> {
         let (variable, waiting) = self.queues.bind(site, how, inputs, shape);
-        if waiting >= self.sites[site].limits.program_instructions_max.max(1) as usize {
+        if waiting >= self.sites[site].limits().program_instructions_max.max(1) as usize {
             self.queues.set_aside();
             let session = self.clone();
             self.runtime.spawn(async move { session.send(false).await });
@@ -135,8 +151,8 @@ impl Session {
             for (site, waiting) in waiting.iter_mut().enumerate() {
                 let (items, fetches) = waiting.ready(failed);
                 if !items.is_empty() || !fetches.is_empty() {
-                    let session = self.clone();
-                    programs.spawn(async move { session.run(site, items, fetches).await });
+                    let (session, late) = (self.clone(), waiting.uses());
+                    programs.spawn(async move { Share::new(&session, site, items, fetches, late).run().await });
                 }
             }
             // An error may have reached a relay, and what waits for it.
@@ -146,7 +162,9 @@ impl Session {
             let mut ran = finished(programs).await;
             ran.sort_by_key(|ran| ran.site);
             let error = ran.iter().find_map(|ran| ran.result.as_ref().err().cloned());
-            for ran in ran {
+            for mut ran in ran {
+                let lost = std::mem::take(&mut ran.lost);
+                failed.extend(lost.into_iter().filter(|(id, _)| !ran.dropped.contains(id)));
                 match &error {
                     None => ran.succeeded(),
                     Some(error) => self.undo(ran, error, failed),
@@ -158,110 +176,17 @@ impl Session {
         }
     }
 
-    /// Runs one site's share, in as many programs as its limits ask for.
-    async fn run(&self, site: usize, items: Vec<Item>, fetches: Vec<Arc<Fetch>>) -> Ran {
-        let limits = BatchLimits::of(&self.sites[site].limits);
-        let mut ran = Ran {
-            site,
-            outputs: Vec::new(),
-            dropped: HashSet::new(),
-            undropped: Vec::new(),
-            fetches: Vec::new(),
-            result: if self.closed.load(Ordering::Relaxed) { Err(Error::Closed) } else { Ok(()) },
-        };
-        let mut batches = batches(items, limits).into_iter().peekable();
-        while let Some(batch) = batches.next() {
-            ran.dropped.extend(batch.drops());
-            if ran.result.is_err() {
-                ran.undropped.extend(batch.drops());
-                ran.outputs.extend(batch.into_outputs().map(|output| (output, None)));
-                continue;
-            }
-            let released = if batches.peek().is_none() { fetches.as_slice() } else { &[] };
-            match self.run_one(site, &batch, released).await {
-                Ok(bound) => ran.outputs.extend(bound),
-                Err(error) => {
-                    ran.result = Err(error);
-                    ran.undropped.extend(batch.drops());
-                    ran.outputs.extend(batch.into_outputs().map(|output| (output, None)));
-                }
-            }
-        }
-        ran.fetches = fetches;
-        ran
-    }
-
-    /// Uploads what goes before a program, then runs it.
-    async fn run_one(
-        &self,
-        site: usize,
-        batch: &Batch,
-        fetches: &[Arc<Fetch>],
-    ) -> Result<Vec<(Output, Option<Shape>)>> {
-        let connection = &self.sites[site];
-        let mut bound = Vec::new();
-        for (output, upload) in &batch.uploads {
-            if let Err(error) = connection.put(output.id, upload).await {
-                self.queues.clean_up(site, bound.iter().map(|(output, _): &(Output, _)| output.id));
-                return Err(error);
-            }
-            bound.push((output.clone(), Some(upload.shape())));
-        }
-        if batch.instructions.is_empty() && fetches.is_empty() {
-            return Ok(bound);
-        }
-        let answer = connection.exec(batch.instructions.clone(), batch.inline_bytes, fetches).await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                self.queues.clean_up(site, bound.iter().map(|(output, _)| output.id));
-                return Err(error);
-            }
-        };
-        for (output, receipt) in batch.outputs.iter().zip(answer.receipts) {
-            let Some(output) = output else { continue };
-            if output.shape.is_some_and(|planned| planned != receipt.shape) {
-                let reason = format!("{} of shape {}, which is not the planned one", output.id, receipt.shape);
-                return Err(connection.unexpected(reason));
-            }
-            bound.push((output.clone(), Some(receipt.shape)));
-        }
-        if let Some(error) = answer.refused {
-            self.one_by_one(site, fetches, &error).await;
-        }
-        Ok(bound)
-    }
-
-    /// A worker that refuses to release one value releases none of the program's: each is asked for by itself, so that
-    /// each has its own answer.
-    async fn one_by_one(&self, site: usize, fetches: &[Arc<Fetch>], error: &Error) {
-        let alone = fetches.len() == 1 || !matches!(error, Error::Site { .. });
-        for fetch in fetches.iter().filter(|fetch| !fetch.is_delivered()) {
-            let refused = if alone {
-                Some(error.clone())
-            } else {
-                match self.sites[site].exec(Vec::new(), 0, std::slice::from_ref(fetch)).await {
-                    Ok(answer) => answer.refused,
-                    Err(error) => Some(error),
-                }
-            };
-            if let Some(error) = refused {
-                fetch.deliver(Err(error));
-            }
-        }
-    }
-
     /// A program failed at some site: what was bound is dropped, and every handle repeats the error.
     fn undo(&self, ran: Ran, error: &Error, failed: &mut HashMap<VarId, Error>) {
-        let own: HashSet<VarId> = ran.outputs.iter().map(|(output, _)| output.id).collect();
-        self.queues.clean_up(ran.site, ran.undropped.into_iter().filter(|id| !own.contains(id)));
-        for (output, committed) in ran.outputs {
+        let own: HashSet<VarId> = ran.outputs.iter().map(|output| output.id).collect();
+        self.clean_up(ran.site, ran.undropped.into_iter().filter(|id| !own.contains(id)).collect());
+        for output in ran.outputs {
             if !ran.dropped.contains(&output.id) {
                 failed.insert(output.id, error.clone());
             }
             // In a later program of the same share it may have been dropped already; a second drop does no harm.
-            if committed.is_some() {
-                self.queues.clean_up(ran.site, [output.id]);
+            if output.bound.is_some() {
+                self.clean_up(ran.site, vec![output.id]);
             }
             if let Some(handle) = output.handle.upgrade() {
                 handle.bound.get_or_init(|| Err(error.clone()));
@@ -272,7 +197,13 @@ impl Session {
         }
     }
 
-    /// Renews all leases. A scope that is lost is reported by the next program.
+    /// Queues drops of what a site has, but nobody can use.
+    fn clean_up(&self, site: usize, variables: Vec<VarId>) {
+        lock(&self.ledgers[site]).forget(variables.iter().copied());
+        self.queues.clean_up(site, variables);
+    }
+
+    /// Renews all leases. A scope that is lost is noticed by the next program.
     pub async fn renew(&self) {
         for connection in &self.sites {
             if let Err(error) = connection.renew().await {
@@ -294,6 +225,7 @@ impl Session {
                     Item::Bind(_) => None,
                 })
                 .collect();
+            lock(&self.ledgers[site]).forget(dropped.iter().copied());
             if !dropped.is_empty()
                 && let Err(error) = connection.clear(&dropped).await
             {
@@ -315,7 +247,10 @@ impl Session {
         }
         let mut cleared = finished(clears).await;
         cleared.sort_by_key(|(site, _)| *site);
-        cleared.into_iter().try_for_each(|(_, result)| result)
+        // What is lost is cleared.
+        let is_gone = |error: &Error| self.recovers() && is_lost(error);
+        let failed = cleared.into_iter().filter_map(|(_, result)| result.err());
+        failed.into_iter().find(|error| !is_gone(error)).map_or(Ok(()), Err)
     }
 
     /// Closes in the background, if the runtime is still there.
@@ -326,16 +261,6 @@ impl Session {
                 tracing::debug!(%error, "a scope was not cleared");
             }
         });
-    }
-}
-
-impl Ran {
-    fn succeeded(self) {
-        for (output, shape) in self.outputs {
-            if let (Some(handle), Some(shape)) = (output.handle.upgrade(), shape) {
-                handle.bound.get_or_init(|| Ok(shape));
-            }
-        }
     }
 }
 

@@ -44,6 +44,15 @@ impl Waiting {
         self.items.is_empty() && self.fetches.is_empty()
     }
 
+    /// What is left is applied to these.
+    pub fn uses(&self) -> HashSet<VarId> {
+        let binds = self.items.iter().filter_map(|item| match item {
+            Item::Bind(bind) => Some(bind),
+            Item::Drop(_) | Item::Cleanup(_) => None,
+        });
+        binds.flat_map(|bind| bind.inputs.iter().map(|input| input.id)).collect()
+    }
+
     /// How much is left.
     pub fn len(&self) -> usize {
         self.items.len() + self.fetches.len()

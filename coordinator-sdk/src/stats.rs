@@ -30,6 +30,8 @@ pub struct SiteStats {
     pub bytes_received: u64,
     /// The worker's own computing for this federation.
     pub compute: Duration,
+    /// How often the worker lost its variables, and they were made again.
+    pub recoveries: u64,
 }
 
 impl Stats {
@@ -48,6 +50,7 @@ impl Stats {
             total.bytes_sent += site.bytes_sent;
             total.bytes_received += site.bytes_received;
             total.compute += site.compute;
+            total.recoveries += site.recoveries;
         }
         total
     }
@@ -65,7 +68,11 @@ impl fmt::Display for SiteStats {
             self.bytes_sent,
             self.bytes_received,
             self.compute
-        )
+        )?;
+        match self.recoveries {
+            0 => Ok(()),
+            recoveries => write!(f, ", recovered {recoveries} times"),
+        }
     }
 }
 
@@ -87,6 +94,7 @@ pub(crate) struct Counters {
     pub bytes_sent: AtomicU64,
     pub bytes_received: AtomicU64,
     pub compute_ns: AtomicU64,
+    pub recoveries: AtomicU64,
 }
 
 impl Counters {
@@ -99,6 +107,7 @@ impl Counters {
             bytes_sent: self.bytes_sent.load(Relaxed),
             bytes_received: self.bytes_received.load(Relaxed),
             compute: Duration::from_nanos(self.compute_ns.load(Relaxed)),
+            recoveries: self.recoveries.load(Relaxed),
         }
     }
 }

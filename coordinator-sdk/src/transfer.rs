@@ -90,6 +90,15 @@ impl Upload {
         }
     }
 
+    /// The hash of its bytes; takes as long as to make them.
+    pub fn hash(self) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        for (_, chunk) in self.chunks() {
+            hasher.update(&chunk);
+        }
+        hasher.finalize()
+    }
+
     /// Its bytes in chunks, made when they are asked for, each with its offset.
     pub fn chunks(self) -> impl Iterator<Item = (u64, Bytes)> + Send + 'static {
         let (matrix, frame) = match self {

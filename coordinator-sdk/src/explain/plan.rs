@@ -175,7 +175,7 @@ impl Wave {
             let now = |fetch: &&Released| self.levels.get(&fetch.id).copied().unwrap_or(0) == level;
             let releases: Vec<Released> = self.fetches.iter().filter(here).filter(now).copied().collect();
             if !items.is_empty() || !releases.is_empty() {
-                let limits = BatchLimits::of(&session.sites[site].limits);
+                let limits = BatchLimits::of(&session.sites[site].limits());
                 stage.sites.push(site_plan(name, items, &releases, limits));
             }
         }

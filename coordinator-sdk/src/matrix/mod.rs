@@ -98,7 +98,7 @@ impl FedMatrix {
     /// What each of its sites accepts, with the site's name.
     pub fn limits(&self) -> Vec<(Arc<str>, Limits)> {
         let sites = self.0.layout.by_site();
-        let limits = |name: &Arc<str>| self.0.session.sites.iter().find(|site| site.name == *name).map(|s| s.limits);
+        let limits = |name: &Arc<str>| self.0.session.sites.iter().find(|site| site.name == *name).map(|s| s.limits());
         sites.into_iter().filter_map(|(name, _)| Some((name.clone(), limits(&name)?))).collect()
     }
 

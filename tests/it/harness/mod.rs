@@ -17,6 +17,6 @@ pub use folder::Folder;
 pub use process::{Process, built, owner};
 pub use program::Program;
 pub use random::Random;
-pub use site::{Plan, Site, status, tenant, token};
+pub use site::{Plan, Site, lasting_port, status, tenant, token};
 pub use table::Table;
 pub use wait::{PATIENCE, eventually, within};

@@ -62,25 +62,18 @@ impl Process {
     }
 
     fn start(folder: Folder, arguments: &[&str], connect_lines: usize) -> Self {
-        let log = File::create(folder.join("worker.log")).expect("the folder can be written");
-        let mut child = Command::new(binary())
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::from(log))
-            .spawn()
-            .expect("the binary starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("standard output is a pipe")).lines();
-        let log = folder.join("worker.log");
-        let mut next = || match lines.next() {
-            Some(Ok(line)) => line,
-            _ => panic!("the worker did not start: {}", std::fs::read_to_string(&log).unwrap_or_default()),
-        };
-        let serving = next();
-        let address = serving.rsplit(' ').next().and_then(|address| address.parse().ok());
-        let address = address.unwrap_or_else(|| panic!("no address in {serving:?}"));
-        let tokens = (0..connect_lines).map(|_| connect_line(&next())).collect();
+        let (child, address, lines) = spawn(&folder, arguments, connect_lines);
+        let tokens = lines.iter().map(|line| connect_line(line)).collect();
         Self { address, child, tokens, folder }
+    }
+
+    /// Another process of [`Process::configured`], whose site names a port, after this one was killed.
+    pub fn serve_again(&mut self) {
+        let path = self.folder.join("site.toml");
+        let path = path.to_str().expect("temporary folders have plain names");
+        let (child, address, _) = spawn(&self.folder, &["worker", "--config", path], 0);
+        assert_eq!(address, self.address);
+        self.child = child;
     }
 
     /// A new connection of a tenant of [`Process::serve`], its scope open.
@@ -125,6 +118,28 @@ impl Process {
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("the worker is this process's child")
     }
+}
+
+/// A process that serves, where, and the connect lines that it printed.
+fn spawn(folder: &Folder, arguments: &[&str], connect_lines: usize) -> (Child, SocketAddr, Vec<String>) {
+    let log = File::create(folder.join("worker.log")).expect("the folder can be written");
+    let mut child = Command::new(binary())
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::from(log))
+        .spawn()
+        .expect("the binary starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("standard output is a pipe")).lines();
+    let log = folder.join("worker.log");
+    let mut next = || match lines.next() {
+        Some(Ok(line)) => line,
+        _ => panic!("the worker did not start: {}", std::fs::read_to_string(&log).unwrap_or_default()),
+    };
+    let serving = next();
+    let address = serving.rsplit(' ').next().and_then(|address| address.parse().ok());
+    let address = address.unwrap_or_else(|| panic!("no address in {serving:?}"));
+    (child, address, (0..connect_lines).map(|_| next()).collect())
 }
 
 /// `connect NAME: fondaco://TOKEN@HOST:PORT`

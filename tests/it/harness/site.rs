@@ -10,7 +10,7 @@ use fondaco_worker::{
     memory::Memory,
 };
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::{Client, Folder, Table, eventually};
 
@@ -28,7 +28,14 @@ pub struct Site {
     pub address: SocketAddr,
     memory: Arc<Memory>,
     folder: Folder,
-    stop: Option<oneshot::Sender<()>>,
+    config: Config,
+    serving: Option<Serving>,
+}
+
+/// A worker that serves.
+struct Serving {
+    stop: oneshot::Sender<()>,
+    stopped: JoinHandle<()>,
 }
 
 /// The token of a tenant.
@@ -86,16 +93,35 @@ impl Plan {
     }
 
     /// Binds and serves, with memory that is handed out full of NaN.
-    pub async fn start(self) -> Site {
-        let memory = Memory::poisoned(self.config.limits.memory_bytes_max);
-        let worker = Worker::bind_with_memory(self.config, Arc::clone(&memory)).await.expect("the site is valid");
-        let address = worker.address();
-        let (stop, stopped) = oneshot::channel();
-        tokio::spawn(worker.serve(async move {
-            let _stopped_or_dropped = stopped.await;
-        }));
-        Site { address, memory, folder: self.folder, stop: Some(stop) }
+    pub async fn start(mut self) -> Site {
+        self.config.listen.set_port(lasting_port());
+        let (address, memory, serving) = serve(self.config.clone()).await;
+        Site { address, memory, folder: self.folder, config: self.config, serving: Some(serving) }
     }
+}
+
+/// A port that is free, and is given to nobody else while a worker restarts: below those that the system hands out.
+pub fn lasting_port() -> u16 {
+    loop {
+        let port = 10_000 + (uuid::Uuid::new_v4().as_u128() % 20_000) as u16;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+async fn serve(config: Config) -> (SocketAddr, Arc<Memory>, Serving) {
+    let memory = Memory::poisoned(config.limits.memory_bytes_max);
+    let worker = Worker::bind_with_memory(config, Arc::clone(&memory)).await.expect("the site is valid");
+    let address = worker.address();
+    let (stop, asked) = oneshot::channel();
+    let stopped = tokio::spawn(async move {
+        let served = worker.serve(async move {
+            let _stopped_or_dropped = asked.await;
+        });
+        served.await.expect("the transport does not fail");
+    });
+    (address, memory, Serving { stop, stopped })
 }
 
 impl Site {
@@ -104,6 +130,26 @@ impl Site {
         let mut client = Client::connect(self.address, Some(&token(tenant))).await;
         client.open().await.expect("a tenant can open a scope");
         client
+    }
+
+    /// Ends the worker, when running calls have ended; all that it held is lost.
+    pub async fn stop(&mut self) {
+        let Serving { stop, stopped } = self.serving.take().expect("it serves");
+        let _asked = stop.send(());
+        stopped.await.expect("the worker does not panic");
+    }
+
+    /// Another worker with the same data, at the same address.
+    pub async fn serve_again(&mut self) {
+        self.config.listen = self.address;
+        let (_, memory, serving) = serve(self.config.clone()).await;
+        (self.memory, self.serving) = (memory, Some(serving));
+    }
+
+    /// Ends the worker, and has another in its place.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        self.serve_again().await;
     }
 
     /// Bytes in use by values and scratch.
@@ -128,8 +174,8 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _already_stopped = stop.send(());
+        if let Some(serving) = self.serving.take() {
+            let _already_stopped = serving.stop.send(());
         }
     }
 }

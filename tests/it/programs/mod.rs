@@ -4,6 +4,7 @@ mod atomic;
 mod cancel;
 mod flight;
 mod lease;
+mod offers;
 mod quota;
 mod retry;
 mod transfer;
