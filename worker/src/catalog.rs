@@ -52,8 +52,7 @@ impl Entry {
     pub fn reach(&self, tenant: &Tenant) -> Reach {
         match self.rules.reuse {
             Reuse::Shared => Reach::Shared,
-            // What is not to be reused is at least kept apart.
-            Reuse::Tenant | Reuse::Off => Reach::Tenant(tenant.tag()),
+            Reuse::Tenant => Reach::Tenant(tenant.tag()),
         }
     }
 

@@ -20,10 +20,6 @@ pub struct Config {
     /// File to which each connection, release and denial is appended as a line of JSON. Default `audit.jsonl`.
     #[serde(default = "default_audit_file")]
     pub audit_file: PathBuf,
-    /// Folder in which dear results are kept over a restart, up to `spill_bytes_max`; made if it is not there, and the
-    /// worker's alone. Default: none, and nothing is kept.
-    #[serde(default)]
-    pub spill_folder: Option<PathBuf>,
     /// Certificate and key. Without them only loopback addresses are served.
     #[serde(default)]
     pub tls: Option<TlsConfig>,
@@ -102,14 +98,9 @@ pub struct DatasetConfig {
     /// Whether minima and maxima, which are values of single rows, may leave `aggregate` data. Default false.
     #[serde(default)]
     pub extremes: bool,
-    /// Whether results may be reused between tenants (a hit can be seen in the latency), by each tenant, or not at all.
-    /// Default `shared`.
+    /// Whether results may be reused between tenants (a hit can be seen in the latency). Default `shared`.
     #[serde(default)]
     pub reuse: Reuse,
-    /// Whether a result that another tenant computed is given no sooner than it would have been computed, so that the
-    /// latency does not tell that it was there. Default false.
-    #[serde(default)]
-    pub hide_hits: bool,
     /// Names of the tenants that may read it; empty: all.
     #[serde(default)]
     pub readers: Vec<String>,
@@ -141,7 +132,6 @@ impl DatasetConfig {
             privacy: Level::default(),
             extremes: false,
             reuse: Reuse::default(),
-            hide_hits: false,
             readers: Vec::new(),
             content_digest: false,
             csv: None,
@@ -158,8 +148,6 @@ pub enum Reuse {
     Shared,
     /// The same tenant alone.
     Tenant,
-    /// Nobody: they are computed anew each time.
-    Off,
 }
 
 /// Every limit has a name, a unit and a default, and is checked before the memory is taken.
@@ -173,8 +161,6 @@ pub struct Limits {
     /// Bytes of values kept for reuse that one tenant's requests made, while another needs the room: beyond, its own make
     /// room first. Default: a quarter of `cache_bytes_max`.
     pub cache_tenant_bytes_max: u64,
-    /// Bytes of values kept in `spill_folder`. Default 16 GiB; 0 keeps none, and removes those that there are.
-    pub spill_bytes_max: u64,
     /// Bytes of the values that one tenant has bound. Default: `memory_bytes_max`.
     pub tenant_bytes_max: u64,
     /// Cells of one matrix. Default 2^36.
@@ -218,7 +204,6 @@ impl Default for Limits {
             memory_bytes_max,
             cache_bytes_max: memory_bytes_max / 2,
             cache_tenant_bytes_max: memory_bytes_max / 8,
-            spill_bytes_max: 16 << 30,
             tenant_bytes_max: memory_bytes_max,
             cells_max: 1 << 36,
             message_bytes_max: 16 << 20,
@@ -265,7 +250,6 @@ impl Config {
         Self {
             listen,
             audit_file: audit_file.into(),
-            spill_folder: None,
             tls: None,
             tenants: Vec::new(),
             datasets: Vec::new(),
@@ -285,7 +269,6 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new("."));
         let resolve = |path: &mut PathBuf| *path = folder.join(&*path);
         resolve(&mut config.audit_file);
-        config.spill_folder.iter_mut().for_each(resolve);
         config.datasets.iter_mut().for_each(|dataset| resolve(&mut dataset.path));
         if let Some(tls) = &mut config.tls {
             resolve(&mut tls.certificate);
@@ -341,7 +324,6 @@ mod tests {
         let config = Config::load(&path).unwrap();
         config.validate().unwrap();
         let csv = config.datasets.iter().find_map(|dataset| dataset.csv.as_ref()).unwrap();
-        assert_eq!(config.spill_folder, Some(path.with_file_name("spill")));
         assert!(csv.nulls.contains(&"-999".to_owned()) && csv.types.len() == 3);
     }
 
@@ -350,13 +332,11 @@ mod tests {
         let hash = blake3::hash(b"token").to_hex();
         let text = format!(
             "listen = '127.0.0.1:0'\n[[tenants]]\nname = 'ada'\ntoken_blake3 = '{hash}'\n[[datasets]]\nname = 'd'\n\
-             path = 'd.parquet'\nprivacy = 'public'\nreaders = ['ada']\nreuse = 'off'\nhide_hits = true\n[limits]\n\
-             lease_s = 5\n"
+             path = 'd.parquet'\nprivacy = 'public'\nreaders = ['ada']\n[limits]\nlease_s = 5\n"
         );
         let config: Config = toml::from_str(&text).unwrap();
         config.validate().unwrap();
         assert_eq!(config.limits.lease_s, 5);
-        assert!(config.datasets[0].reuse == Reuse::Off && config.datasets[0].hide_hits);
         assert_eq!(config.tenants[0].token_blake3, TokenHash::of("token"));
         assert!(toml::from_str::<Config>("lisen = '127.0.0.1:0'").is_err());
         assert!(toml::from_str::<Config>("[[tenants]]\nname = 'x'\ntoken_blake3 = 'ab'").is_err());
