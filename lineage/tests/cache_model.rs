@@ -8,7 +8,7 @@ mod model;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use fondaco_lineage::{Cache, Cost, ENTRY_BYTES, Key, Options, Probe, Reach, Reservation, TenantTag};
@@ -107,7 +107,7 @@ impl World {
             .with_pinned(is_pinned)
             .with_on_evict(move |entry| {
                 assert_eq!((entry.reach, entry.key), (reach_of(entry.value.slot), key_of(entry.value.slot)));
-                told.lock().expect("nobody panics").push(entry.value);
+                told.lock().unwrap_or_else(PoisonError::into_inner).push(entry.value);
             });
         Self {
             cache: Cache::with(options),
@@ -240,7 +240,7 @@ impl World {
         for tenant in 0..ASKERS {
             assert_eq!(self.cache.stats_of(TenantTag::new(tenant)), self.model.stats_of(tenant));
         }
-        assert_eq!(*self.evicted.lock().expect("nobody panics"), self.model.evicted);
+        assert_eq!(*self.evicted.lock().unwrap_or_else(PoisonError::into_inner), self.model.evicted);
         assert!(stats.bytes <= self.model.bytes_max());
     }
 

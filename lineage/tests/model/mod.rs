@@ -17,7 +17,7 @@ pub fn asker_of(actor: usize) -> u64 {
 
 /// Whether a value's entry is held elsewhere, in this world: its number says so.
 pub fn is_pinned(value: &Value) -> bool {
-    value.fill % 3 == 0
+    value.fill.is_multiple_of(3)
 }
 
 /// A value knows which slot it is for, how good it is, and which fill made it.
@@ -244,8 +244,7 @@ impl Model {
                 self.clock = self.clock.max(worth);
                 return;
             };
-            let place = self.entries.iter().position(|entry| entry.value == victim.value);
-            self.entries.remove(place.expect("the victim is an entry"));
+            self.entries.retain(|entry| entry.value != victim.value);
             leaving.push(victim);
         }
         leaving.into_iter().for_each(|entry| self.evicted(entry));
@@ -259,8 +258,7 @@ impl Model {
             let candidates = self.entries.iter().filter(|entry| mine(entry));
             candidates.cloned().reduce(|a, b| if a.is_below(&b) { a } else { b })
         };
-        let heaviest =
-            (0..ASKERS).max_by_key(|tenant| (self.stats_of(*tenant).bytes, *tenant)).expect("there are some");
+        let heaviest = (0..ASKERS).max_by_key(|tenant| (self.stats_of(*tenant).bytes, *tenant)).unwrap_or(0);
         if self.stats_of(entry.owner).bytes.saturating_add(entry.bytes()) > share {
             lowest(&|other| other.owner == entry.owner).filter(|victim| victim.is_below(entry))
         } else if self.stats_of(heaviest).bytes > share {
@@ -307,7 +305,7 @@ impl Model {
 
     pub fn evict(&mut self, bytes_wanted: u64) -> u64 {
         let mut in_order = self.entries.clone();
-        in_order.sort_by(|a, b| (a.worth, a.last_use).partial_cmp(&(b.worth, b.last_use)).expect("no NaN"));
+        in_order.sort_by(|a, b| a.worth.total_cmp(&b.worth).then(a.last_use.cmp(&b.last_use)));
         let mut freed = 0;
         for entry in in_order {
             if freed < bytes_wanted && !is_pinned(&entry.value) {
