@@ -72,6 +72,7 @@ fn questions() -> Vec<(String, Question)> {
     let deviations = |x: &FedMatrix| x.subtract(Array2::from_elem((1, COLUMNS), 0.25))?.power(2.0)?.divide(3.0);
     ask("a chain", Box::new(move |x| deviations(x)?.sum(Axis::Columns)));
     ask("covariances", Box::new(|x| x.cov(1)));
+    ask("two reads", Box::new(|x| x.slice(.., 0..1)?.subtract(x.slice(.., 1..2)?)?.sum(Axis::All)));
     questions
 }
 

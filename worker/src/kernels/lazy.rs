@@ -119,6 +119,10 @@ impl Lazy {
         if full().any(|input| is_transposed(input) != transposed) {
             return None;
         }
+        // What is read is read once, for all that are computed from it.
+        if !Streamed::is_one(inputs.iter().filter_map(Value::streamed)) {
+            return None;
+        }
         let mut depth = 1;
         let mut operands = Vec::with_capacity(inputs.len());
         for input in inputs {

@@ -130,6 +130,10 @@ fn slabs(
 
 /// A product of which rows are read when they are needed; `None` where they have to be there first.
 pub fn matmul(op: MatmulOp, inputs: &[Value], cx: &Context<'_>) -> Result<Option<Matrix>> {
+    // What is beside the rows that are read is read with them, or is here.
+    if !Streamed::is_one(inputs.iter().filter_map(Value::streamed)) {
+        return Ok(None);
+    }
     match (op, inputs) {
         (MatmulOp::Gram, [x]) => gram(x, cx).map(Some),
         (MatmulOp::Product, [Value::Streamed(x), Value::Dense(v)])

@@ -72,6 +72,16 @@ impl Streamed {
         Shape::new(self.rows.len() as u64, self.plan.columns() as u64)
     }
 
+    /// Whether all of these are one read: what one of them reads, the others need not.
+    pub fn is_one<'a>(mut reads: impl Iterator<Item = &'a Self>) -> bool {
+        let Some(first) = reads.next() else { return true };
+        reads.all(|other| {
+            Arc::ptr_eq(&first.plan, &other.plan)
+                && Arc::ptr_eq(&first.snapshot, &other.snapshot)
+                && first.rows == other.rows
+        })
+    }
+
     /// `X[rows, columns]`; these must lie within.
     #[must_use]
     pub fn slice(&self, rows: Range<usize>, columns: &[usize]) -> Self {
