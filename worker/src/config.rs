@@ -160,7 +160,7 @@ pub struct Limits {
     pub cache_bytes_max: u64,
     /// Bytes of values kept for reuse that one tenant's requests made, while another needs the room: beyond, its own make
     /// room first. Default: a quarter of `cache_bytes_max`.
-    pub cache_tenant_bytes_max: u64,
+    pub cache_tenant_bytes_max: Option<u64>,
     /// Bytes of the values that one tenant has bound. Default: `memory_bytes_max`.
     pub tenant_bytes_max: u64,
     /// Cells of one matrix. Default 2^36.
@@ -203,7 +203,7 @@ impl Default for Limits {
         Self {
             memory_bytes_max,
             cache_bytes_max: memory_bytes_max / 2,
-            cache_tenant_bytes_max: memory_bytes_max / 8,
+            cache_tenant_bytes_max: None,
             tenant_bytes_max: memory_bytes_max,
             cells_max: 1 << 36,
             message_bytes_max: 16 << 20,

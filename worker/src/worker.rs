@@ -33,6 +33,9 @@ use crate::{
 /// Time that running calls have to end after a shutdown was asked for.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 
+/// Of the cache, one tenant's share where the owner gives none: one part in so many.
+const TENANT_SHARE: u64 = 4;
+
 /// How often leases, idle memory and idle threads are looked at.
 const JANITOR_PERIOD: Duration = Duration::from_millis(500);
 
@@ -76,7 +79,7 @@ impl State {
             ConfigError(format!("audit_file {} cannot be opened for appending: {error}", config.audit_file.display()))
         })?;
         let options = Options::new(limits.cache_bytes_max)
-            .with_tenant_bytes_max(limits.cache_tenant_bytes_max)
+            .with_tenant_bytes_max(limits.cache_tenant_bytes_max.unwrap_or(limits.cache_bytes_max / TENANT_SHARE))
             .with_pinned(|cached: &Cached| cached.value.is_held_elsewhere());
         let cache = if limits.reuse { Cache::with(options) } else { Cache::disabled() };
         let evicting = cache.clone();
